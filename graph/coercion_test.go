@@ -23,7 +23,7 @@ func TestCoerceLeafScalars(t *testing.T) {
 		{"DateTime", "2025-01-31T09:30:00.000Z", "2025-01-31T09:30:00.000Z"}, {"DateTime", "yesterday", nil}, {"DateTime", number("1738315800"), nil},
 		{"Decimal", "97.00", "97.00"}, {"Decimal", number("12345678901234567890.10"), "12345678901234567890.10"}, {"Decimal", number("-1"), "-1"},
 		{"Decimal", "", nil}, {"Decimal", "ten", nil}, {"Decimal", `"1"`, nil}, {"Decimal", " 1", nil}, {"Decimal", "Inf", nil}, {"Decimal", true, nil}, {"Decimal", []any{}, nil},
-		{"JSON", "{}", nil},
+		{"JSON", "{}", "{}"}, {"JSON", number("1"), number("1")}, {"JSON", true, true},
 	} {
 		got, message := coerceLeaf(&ast.Definition{Kind: ast.Scalar, Name: test.scalar}, test.v)
 		if got != test.want || (message == "") != (test.want != nil) {

@@ -21,6 +21,24 @@ func workspaceContact(ctx context.Context, workspace *upstream.Workspace, id str
 	return recordIn(ctx, loader.Contacts, upstream.KindContact, workspace.Key(), id, contactRefFields)
 }
 
+// connectWhole is [connect] for a list that ClickFunnels does not divide into pages. It loads the
+// whole list, and returns the window of it.
+func connectWhole[T any, P keyed[T]](ctx context.Context, list *loader.List[T], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[T], error) {
+	w, err := window(first, after, last, before)
+	if err != nil {
+		return nil, err
+	}
+	if q.Filter == noMatch || onlyTypename(ctx) {
+		return model.NewConnection(upstream.Slice[T]{}, w), nil
+	}
+	all, err := list.From(ctx).Load(parent, q, upstream.Window{Limit: loader.WholeList}) //nolint:contextcheck // calls have the operation's context
+	if err != nil {
+		return nil, err
+	}
+	rows, more := rowsOf(all.Rows, w, func(row *T) string { return P(row).Key() })
+	return model.NewConnection(upstream.Slice[T]{Rows: rows, More: more}, w), nil
+}
+
 // connectContacts is [connect] for contacts. If the full tags of their applied tags are selected,
 // it requests these at once, since the contacts name them.
 func connectContacts(ctx context.Context, list *loader.List[upstream.Contact], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {

@@ -63,6 +63,16 @@ func courseLessonCompletionQuery(ctx context.Context, workspace string, filter *
 	return c.query, c.err
 }
 
+// emailBroadcastQuery reads the filter and the order of a list of e-mail broadcasts.
+func emailBroadcastQuery(ctx context.Context, workspace string, filter *model.EmailBroadcastFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.EmailBroadcasts, upstream.KindEmailBroadcast, filter.Ids)
+		c.values("status", "statuses", filter.Statuses)
+	}
+	return c.query, c.err
+}
+
 // formSubmissionQuery reads the filter and the order of a list of form submissions.
 func formSubmissionQuery(ctx context.Context, workspace string, filter *model.FormSubmissionFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
@@ -182,6 +192,15 @@ func productTagQuery(ctx context.Context, workspace string, filter *model.Produc
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.ProductTags, upstream.KindProductTag, filter.Ids)
+	}
+	return c.query, c.err
+}
+
+// refineFilterQuery reads the filter and the order of a list of filters.
+func refineFilterQuery(ctx context.Context, workspace string, filter *model.RefineFilterFilter) (upstream.Query, error) {
+	c := sorted(ctx, workspace, nil)
+	if filter != nil {
+		c.values("name", "names", filter.Names)
 	}
 	return c.query, c.err
 }

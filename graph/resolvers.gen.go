@@ -11,47 +11,35 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Contact implements [exec.ResolverRoot].
-func (*Resolver) Contact() exec.ContactResolver { return contactResolver{} }
+// ScheduledEvent implements [exec.ResolverRoot].
+func (*Resolver) ScheduledEvent() exec.ScheduledEventResolver { return scheduledEventResolver{} }
 
-type contactResolver struct{}
+type scheduledEventResolver struct{}
 
-func (contactResolver) Tags(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.ContactTag, error) {
-	return tagListsOf(ctx, objs)
+func (scheduledEventResolver) Order(ctx context.Context, objs []*upstream.ScheduledEvent) ([]*upstream.Order, error) {
+	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.ScheduledEvent).OrderRef, orderRefFields, upstream.NewRecord[upstream.Order])
 }
 
-func (contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Contact) string { return o.WorkspaceID() })
+func (scheduledEventResolver) PrimaryContact(ctx context.Context, objs []*upstream.ScheduledEvent) ([]*upstream.Contact, error) {
+	return embeddedRecords(ctx, objs, loader.Contacts, (*upstream.ScheduledEvent).PrimaryContact, (*upstream.ScheduledEvent).PrimaryContactRef, embeddedScheduledEventPrimaryContact, contactRefFields)
 }
 
-func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, filter *model.AppliedContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
-	q, err := appliedContactTagQuery(ctx, obj.WorkspaceID(), filter)
-	if err != nil {
-		return nil, err
-	}
-	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), q, first, after, last, before)
-}
-
-func (contactResolver) Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error) {
-	return childrenOf(ctx, objs, loader.EnrollmentsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, upstream.Query{}, first, after, last, before)
-}
-
-func (contactResolver) FormSubmissions(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
-	return childrenOf(ctx, objs, loader.FormSubmissionsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
-}
-
-func (contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error) {
-	return childrenOf(ctx, objs, loader.OrdersOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
-}
-
-func (contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.OpportunitiesOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sortedByPlace(ctx, "", sort).query, first, after, last, before)
+func (scheduledEventResolver) Workspace(ctx context.Context, objs []*upstream.ScheduledEvent) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ScheduledEvent) string { return o.WorkspaceID() })
 }
 
 // Workspace implements [exec.ResolverRoot].
 func (*Resolver) Workspace() exec.WorkspaceResolver { return workspaceResolver{} }
 
 type workspaceResolver struct{}
+
+func (workspaceResolver) ScheduledEvents(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ScheduledEvent], error) {
+	return connect(ctx, loader.ScheduledEventList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) Blogs(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Blog], error) {
+	return connect(ctx, loader.BlogList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
 
 func (workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
 	q, err := contactQuery(ctx, obj.Key(), filter, sort)
@@ -71,6 +59,26 @@ func (workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Workspac
 
 func (workspaceResolver) Courses(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Course], error) {
 	return connect(ctx, loader.CourseList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) EmailBroadcasts(ctx context.Context, obj *upstream.Workspace, filter *model.EmailBroadcastFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.EmailBroadcast], error) {
+	q, err := emailBroadcastQuery(ctx, obj.Key(), filter, sort)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.EmailBroadcastList, obj.Ref(), q, first, after, last, before)
+}
+
+func (workspaceResolver) EmailTopics(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.EmailTopic], error) {
+	return connect(ctx, loader.EmailTopicList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) EmailTemplates(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.EmailTemplate], error) {
+	return connect(ctx, loader.EmailTemplateList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) EmailAddresses(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.EmailAddress], error) {
+	return connect(ctx, loader.EmailAddressList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
 
 func (workspaceResolver) Forms(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Form], error) {
@@ -169,6 +177,14 @@ func (workspaceResolver) ProductTags(ctx context.Context, obj *upstream.Workspac
 	return connect(ctx, loader.ProductTagList, obj.Ref(), q, first, after, last, before)
 }
 
+func (workspaceResolver) RefineFilters(ctx context.Context, obj *upstream.Workspace, filter *model.RefineFilterFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.RefineFilter], error) {
+	q, err := refineFilterQuery(ctx, obj.Key(), filter)
+	if err != nil {
+		return nil, err
+	}
+	return connectWhole(ctx, loader.RefineFilterList, obj.Ref(), q, first, after, last, before)
+}
+
 func (workspaceResolver) SalesPipelines(ctx context.Context, obj *upstream.Workspace, filter *model.SalesPipelineFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesPipeline], error) {
 	q, err := salesPipelineQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
@@ -197,6 +213,10 @@ func (workspaceResolver) ShippingPackages(ctx context.Context, obj *upstream.Wor
 	return connect(ctx, loader.ShippingPackageList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
 
+func (workspaceResolver) Domains(ctx context.Context, obj *upstream.Workspace, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Domain], error) {
+	return connect(ctx, loader.DomainList, obj.Ref(), upstream.Query{}, first, after, last, before)
+}
+
 func (workspaceResolver) Stores(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Store], error) {
 	return connect(ctx, loader.StoreList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
@@ -217,6 +237,14 @@ func (workspaceResolver) WebhookEvents(ctx context.Context, obj *upstream.Worksp
 	return connect(ctx, loader.WebhookEventList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
 
+func (workspaceResolver) Site(ctx context.Context, obj *upstream.Workspace) (*upstream.Site, error) {
+	return workspaceSite(ctx, obj)
+}
+
+func (workspaceResolver) EmailSettings(ctx context.Context, obj *upstream.Workspace) (*upstream.EmailSettings, error) {
+	return emailSettings(ctx, obj)
+}
+
 func (workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace) ([]*upstream.Team, error) {
 	return teamsOf(ctx, objs, func(o *upstream.Workspace) string { return o.TeamID() })
 }
@@ -225,10 +253,328 @@ func (workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace, i
 	return workspaceContact(ctx, obj, id)
 }
 
+// Query implements [exec.ResolverRoot].
+func (*Resolver) Query() exec.QueryResolver { return queryResolver{} }
+
+type queryResolver struct{}
+
+func (queryResolver) ScheduledEvent(ctx context.Context, id string, workspaceId *string) (*upstream.ScheduledEvent, error) {
+	return recordByID(ctx, loader.ScheduledEvents, upstream.KindScheduledEvent, id, workspaceId, scheduledEventRefFields)
+}
+
+func (queryResolver) Blog(ctx context.Context, id string, workspaceId *string) (*upstream.Blog, error) {
+	return recordByID(ctx, loader.Blogs, upstream.KindBlog, id, workspaceId, blogRefFields)
+}
+
+func (queryResolver) BlogPost(ctx context.Context, id string, workspaceId *string) (*upstream.BlogPost, error) {
+	return recordByID(ctx, loader.BlogPosts, upstream.KindBlogPost, id, workspaceId, blogPostRefFields)
+}
+
+func (queryResolver) BlogTag(ctx context.Context, id string, workspaceId *string) (*upstream.BlogTag, error) {
+	return recordByID(ctx, loader.BlogTags, upstream.KindBlogTag, id, workspaceId, blogTagRefFields)
+}
+
+func (queryResolver) Contact(ctx context.Context, id string, workspaceId *string) (*upstream.Contact, error) {
+	return contactByIDs(ctx, id, workspaceId)
+}
+
+func (queryResolver) ContactTag(ctx context.Context, id string, workspaceId *string) (*upstream.ContactTag, error) {
+	return recordByID(ctx, loader.ContactTags, upstream.KindContactTag, id, workspaceId, contactTagRefFields)
+}
+
+func (queryResolver) AppliedContactTag(ctx context.Context, id string, workspaceId *string) (*upstream.AppliedContactTag, error) {
+	return recordByID(ctx, loader.AppliedContactTags, upstream.KindAppliedContactTag, id, workspaceId, appliedContactTagRefFields)
+}
+
+func (queryResolver) Course(ctx context.Context, id string, workspaceId *string) (*upstream.Course, error) {
+	return recordByID(ctx, loader.Courses, upstream.KindCourse, id, workspaceId, courseRefFields)
+}
+
+func (queryResolver) CourseSection(ctx context.Context, id string, workspaceId *string) (*upstream.CourseSection, error) {
+	return recordByID(ctx, loader.CourseSections, upstream.KindCourseSection, id, workspaceId, courseSectionRefFields)
+}
+
+func (queryResolver) CourseLesson(ctx context.Context, id string, workspaceId *string) (*upstream.CourseLesson, error) {
+	return recordByID(ctx, loader.CourseLessons, upstream.KindCourseLesson, id, workspaceId, courseLessonRefFields)
+}
+
+func (queryResolver) CourseEnrollment(ctx context.Context, id string, workspaceId *string) (*upstream.CourseEnrollment, error) {
+	return recordByID(ctx, loader.CourseEnrollments, upstream.KindCourseEnrollment, id, workspaceId, courseEnrollmentRefFields)
+}
+
+func (queryResolver) CourseLessonCompletion(ctx context.Context, id string, workspaceId *string) (*upstream.CourseLessonCompletion, error) {
+	return recordByID(ctx, loader.CourseLessonCompletions, upstream.KindCourseLessonCompletion, id, workspaceId, courseLessonCompletionRefFields)
+}
+
+func (queryResolver) EmailBroadcast(ctx context.Context, id string, workspaceId *string) (*upstream.EmailBroadcast, error) {
+	return recordByID(ctx, loader.EmailBroadcasts, upstream.KindEmailBroadcast, id, workspaceId, emailBroadcastRefFields)
+}
+
+func (queryResolver) EmailTopic(ctx context.Context, id string, workspaceId *string) (*upstream.EmailTopic, error) {
+	return recordByID(ctx, loader.EmailTopics, upstream.KindEmailTopic, id, workspaceId, emailTopicRefFields)
+}
+
+func (queryResolver) EmailTemplate(ctx context.Context, id string, workspaceId *string) (*upstream.EmailTemplate, error) {
+	return recordByID(ctx, loader.EmailTemplates, upstream.KindEmailTemplate, id, workspaceId, emailTemplateRefFields)
+}
+
+func (queryResolver) EmailAddress(ctx context.Context, id string, workspaceId *string) (*upstream.EmailAddress, error) {
+	return recordByID(ctx, loader.EmailAddresses, upstream.KindEmailAddress, id, workspaceId, emailAddressRefFields)
+}
+
+func (queryResolver) Form(ctx context.Context, id string, workspaceId *string) (*upstream.Form, error) {
+	return recordByID(ctx, loader.Forms, upstream.KindForm, id, workspaceId, formRefFields)
+}
+
+func (queryResolver) FormFieldSet(ctx context.Context, id string, workspaceId *string) (*upstream.FormFieldSet, error) {
+	return recordByID(ctx, loader.FormFieldSets, upstream.KindFormFieldSet, id, workspaceId, formFieldSetRefFields)
+}
+
+func (queryResolver) FormField(ctx context.Context, id string, workspaceId *string) (*upstream.FormField, error) {
+	return recordByID(ctx, loader.FormFields, upstream.KindFormField, id, workspaceId, formFieldRefFields)
+}
+
+func (queryResolver) FormFieldOption(ctx context.Context, id string, workspaceId *string) (*upstream.FormFieldOption, error) {
+	return recordByID(ctx, loader.FormFieldOptions, upstream.KindFormFieldOption, id, workspaceId, formFieldOptionRefFields)
+}
+
+func (queryResolver) FormsSubmission(ctx context.Context, id string, workspaceId *string) (*upstream.FormsSubmission, error) {
+	return recordByID(ctx, loader.FormsSubmissions, upstream.KindFormsSubmission, id, workspaceId, formsSubmissionRefFields)
+}
+
+func (queryResolver) FormsSubmissionAnswer(ctx context.Context, id string, workspaceId *string) (*upstream.FormsSubmissionAnswer, error) {
+	return recordByID(ctx, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, id, workspaceId, formsSubmissionAnswerRefFields)
+}
+
+func (queryResolver) FormSubmission(ctx context.Context, id string, workspaceId *string) (*upstream.FormSubmission, error) {
+	return recordByID(ctx, loader.FormSubmissions, upstream.KindFormSubmission, id, workspaceId, formSubmissionRefFields)
+}
+
+func (queryResolver) Fulfillment(ctx context.Context, id string, workspaceId *string) (*upstream.Fulfillment, error) {
+	return recordByID(ctx, loader.Fulfillments, upstream.KindFulfillment, id, workspaceId, fulfillmentRefFields)
+}
+
+func (queryResolver) FulfillmentLocation(ctx context.Context, id string, workspaceId *string) (*upstream.FulfillmentLocation, error) {
+	return recordByID(ctx, loader.FulfillmentLocations, upstream.KindFulfillmentLocation, id, workspaceId, fulfillmentLocationRefFields)
+}
+
+func (queryResolver) Funnel(ctx context.Context, id string, workspaceId *string) (*upstream.Funnel, error) {
+	return recordByID(ctx, loader.Funnels, upstream.KindFunnel, id, workspaceId, funnelRefFields)
+}
+
+func (queryResolver) FunnelTag(ctx context.Context, id string, workspaceId *string) (*upstream.FunnelTag, error) {
+	return recordByID(ctx, loader.FunnelTags, upstream.KindFunnelTag, id, workspaceId, funnelTagRefFields)
+}
+
+func (queryResolver) Image(ctx context.Context, id string, workspaceId *string) (*upstream.Image, error) {
+	return recordByID(ctx, loader.Images, upstream.KindImage, id, workspaceId, imageRefFields)
+}
+
+func (queryResolver) Order(ctx context.Context, id string, workspaceId *string) (*upstream.Order, error) {
+	return recordByID(ctx, loader.Orders, upstream.KindOrder, id, workspaceId, orderRefFields)
+}
+
+func (queryResolver) OrderInvoice(ctx context.Context, id string, workspaceId *string) (*upstream.OrderInvoice, error) {
+	return recordByID(ctx, loader.OrderInvoices, upstream.KindOrderInvoice, id, workspaceId, orderInvoiceRefFields)
+}
+
+func (queryResolver) OrderInvoiceRestock(ctx context.Context, id string, workspaceId *string) (*upstream.OrderInvoiceRestock, error) {
+	return recordByID(ctx, loader.OrderInvoiceRestocks, upstream.KindOrderInvoiceRestock, id, workspaceId, orderInvoiceRestockRefFields)
+}
+
+func (queryResolver) OrderTag(ctx context.Context, id string, workspaceId *string) (*upstream.OrderTag, error) {
+	return recordByID(ctx, loader.OrderTags, upstream.KindOrderTag, id, workspaceId, orderTagRefFields)
+}
+
+func (queryResolver) AppliedOrderTag(ctx context.Context, id string, workspaceId *string) (*upstream.AppliedOrderTag, error) {
+	return recordByID(ctx, loader.AppliedOrderTags, upstream.KindAppliedOrderTag, id, workspaceId, appliedOrderTagRefFields)
+}
+
+func (queryResolver) OrderTransaction(ctx context.Context, id string, workspaceId *string) (*upstream.OrderTransaction, error) {
+	return recordByID(ctx, loader.OrderTransactions, upstream.KindOrderTransaction, id, workspaceId, orderTransactionRefFields)
+}
+
+func (queryResolver) Page(ctx context.Context, id string, workspaceId *string) (*upstream.WebPage, error) {
+	return recordByID(ctx, loader.Pages, upstream.KindPage, id, workspaceId, pageRefFields)
+}
+
+func (queryResolver) Product(ctx context.Context, id string, workspaceId *string) (*upstream.Product, error) {
+	return recordByID(ctx, loader.Products, upstream.KindProduct, id, workspaceId, productRefFields)
+}
+
+func (queryResolver) ProductVariant(ctx context.Context, id string, workspaceId *string) (*upstream.ProductVariant, error) {
+	return recordByID(ctx, loader.ProductVariants, upstream.KindProductVariant, id, workspaceId, productVariantRefFields)
+}
+
+func (queryResolver) ProductPrice(ctx context.Context, id string, workspaceId *string) (*upstream.ProductPrice, error) {
+	return recordByID(ctx, loader.ProductPrices, upstream.KindProductPrice, id, workspaceId, productPriceRefFields)
+}
+
+func (queryResolver) ProductCollection(ctx context.Context, id string, workspaceId *string) (*upstream.ProductCollection, error) {
+	return recordByID(ctx, loader.ProductCollections, upstream.KindProductCollection, id, workspaceId, productCollectionRefFields)
+}
+
+func (queryResolver) ProductTag(ctx context.Context, id string, workspaceId *string) (*upstream.ProductTag, error) {
+	return recordByID(ctx, loader.ProductTags, upstream.KindProductTag, id, workspaceId, productTagRefFields)
+}
+
+func (queryResolver) RefineFilter(ctx context.Context, id string, workspaceId *string) (*upstream.RefineFilter, error) {
+	return recordByID(ctx, loader.RefineFilters, upstream.KindRefineFilter, id, workspaceId, refineFilterRefFields)
+}
+
+func (queryResolver) SalesPipeline(ctx context.Context, id string, workspaceId *string) (*upstream.SalesPipeline, error) {
+	return recordByID(ctx, loader.SalesPipelines, upstream.KindSalesPipeline, id, workspaceId, salesPipelineRefFields)
+}
+
+func (queryResolver) SalesPipelineStage(ctx context.Context, id string, workspaceId *string) (*upstream.SalesPipelineStage, error) {
+	return recordByID(ctx, loader.SalesPipelineStages, upstream.KindSalesPipelineStage, id, workspaceId, salesPipelineStageRefFields)
+}
+
+func (queryResolver) SalesOpportunity(ctx context.Context, id string, workspaceId *string) (*upstream.SalesOpportunity, error) {
+	return recordByID(ctx, loader.SalesOpportunities, upstream.KindSalesOpportunity, id, workspaceId, salesOpportunityRefFields)
+}
+
+func (queryResolver) SalesOpportunityNote(ctx context.Context, id string, workspaceId *string) (*upstream.SalesOpportunityNote, error) {
+	return recordByID(ctx, loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, id, workspaceId, salesOpportunityNoteRefFields)
+}
+
+func (queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
+	return node(ctx, id)
+}
+
+func (queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
+	return nodes(ctx, ids)
+}
+
+func (queryResolver) ShippingProfile(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingProfile, error) {
+	return recordByID(ctx, loader.ShippingProfiles, upstream.KindShippingProfile, id, workspaceId, shippingProfileRefFields)
+}
+
+func (queryResolver) ShippingLocationGroup(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingLocationGroup, error) {
+	return recordByID(ctx, loader.ShippingLocationGroups, upstream.KindShippingLocationGroup, id, workspaceId, shippingLocationGroupRefFields)
+}
+
+func (queryResolver) ShippingZone(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingZone, error) {
+	return recordByID(ctx, loader.ShippingZones, upstream.KindShippingZone, id, workspaceId, shippingZoneRefFields)
+}
+
+func (queryResolver) ShippingRate(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingRate, error) {
+	return recordByID(ctx, loader.ShippingRates, upstream.KindShippingRate, id, workspaceId, shippingRateRefFields)
+}
+
+func (queryResolver) ShippingRateName(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingRateName, error) {
+	return recordByID(ctx, loader.ShippingRateNames, upstream.KindShippingRateName, id, workspaceId, shippingRateNameRefFields)
+}
+
+func (queryResolver) ShippingPackage(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingPackage, error) {
+	return recordByID(ctx, loader.ShippingPackages, upstream.KindShippingPackage, id, workspaceId, shippingPackageRefFields)
+}
+
+func (queryResolver) Site(ctx context.Context, id string, workspaceId *string) (*upstream.Site, error) {
+	return recordByID(ctx, loader.Sites, upstream.KindSite, id, workspaceId, siteRefFields)
+}
+
+func (queryResolver) Domain(ctx context.Context, id string, workspaceId *string) (*upstream.Domain, error) {
+	return recordByID(ctx, loader.Domains, upstream.KindDomain, id, workspaceId, domainRefFields)
+}
+
+func (queryResolver) Store(ctx context.Context, id string, workspaceId *string) (*upstream.Store, error) {
+	return recordByID(ctx, loader.Stores, upstream.KindStore, id, workspaceId, storeRefFields)
+}
+
+func (queryResolver) Teams(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Team], error) {
+	return connect(ctx, loader.TeamList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
+}
+
+func (queryResolver) Team(ctx context.Context, id string) (*upstream.Team, error) {
+	return teamByID(ctx, id)
+}
+
+func (queryResolver) Theme(ctx context.Context, id string, workspaceId *string) (*upstream.Theme, error) {
+	return recordByID(ctx, loader.Themes, upstream.KindTheme, id, workspaceId, themeRefFields)
+}
+
+func (queryResolver) Style(ctx context.Context, id string, workspaceId *string) (*upstream.Style, error) {
+	return recordByID(ctx, loader.Styles, upstream.KindStyle, id, workspaceId, styleRefFields)
+}
+
+func (queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.User], error) {
+	return connect(ctx, loader.UserList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
+}
+
+func (queryResolver) WebhookEndpoint(ctx context.Context, id string, workspaceId *string) (*upstream.WebhookEndpoint, error) {
+	return recordByID(ctx, loader.WebhookEndpoints, upstream.KindWebhookEndpoint, id, workspaceId, webhookEndpointRefFields)
+}
+
+func (queryResolver) WebhookEvent(ctx context.Context, id string, workspaceId *string) (*upstream.WebhookEvent, error) {
+	return recordByID(ctx, loader.WebhookEvents, upstream.KindWebhookEvent, id, workspaceId, webhookEventRefFields)
+}
+
+func (queryResolver) Workspace(ctx context.Context, id *string, subdomain *string) (*upstream.Workspace, error) {
+	return workspaceByID(ctx, id, subdomain)
+}
+
+func (queryResolver) Workspaces(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
+	return workspaces(ctx, first, after, last, before)
+}
+
+func (queryResolver) Viewer(ctx context.Context) (*model.Viewer, error) {
+	return viewer(ctx)
+}
+
+// Blog implements [exec.ResolverRoot].
+func (*Resolver) Blog() exec.BlogResolver { return blogResolver{} }
+
+type blogResolver struct{}
+
+func (blogResolver) SeoImage(ctx context.Context, objs []*upstream.Blog) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Blog).SeoImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
+}
+
+func (blogResolver) Theme(ctx context.Context, objs []*upstream.Blog) ([]*upstream.Theme, error) {
+	return related(ctx, objs, loader.Themes.From(ctx), (*upstream.Blog).ThemeRef, themeRefFields, upstream.NewRecord[upstream.Theme])
+}
+
+func (blogResolver) Style(ctx context.Context, objs []*upstream.Blog) ([]*upstream.Style, error) {
+	return related(ctx, objs, loader.Styles.From(ctx), (*upstream.Blog).StyleRef, styleRefFields, upstream.NewRecord[upstream.Style])
+}
+
+func (blogResolver) Workspace(ctx context.Context, objs []*upstream.Blog) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Blog) string { return o.WorkspaceID() })
+}
+
+func (blogResolver) Posts(ctx context.Context, obj *upstream.Blog, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.BlogPost], error) {
+	return connect(ctx, loader.BlogPostList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+func (blogResolver) Tags(ctx context.Context, obj *upstream.Blog, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.BlogTag], error) {
+	return connect(ctx, loader.BlogTagList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
 // Mutation implements [exec.ResolverRoot].
 func (*Resolver) Mutation() exec.MutationResolver { return mutationResolver{} }
 
 type mutationResolver struct{}
+
+func (mutationResolver) UpdateBlog(ctx context.Context, input map[string]any) (*model.UpdateBlogPayload, error) {
+	return update(ctx, input, loader.Blogs, upstream.KindBlog, (*upstream.Client).UpdateBlog, completions(recordID("seoImageId", "seo_image_id", loader.Images, upstream.KindImage), recordID("themeId", "theme_id", loader.Themes, upstream.KindTheme)))
+}
+
+func (mutationResolver) CreateBlogPost(ctx context.Context, input map[string]any) (*model.CreateBlogPostPayload, error) {
+	return createBelow(ctx, input, loader.Blogs, upstream.KindBlog, "blogId", loader.BlogPosts, (*upstream.Client).CreateBlogPost, completions(rawAttributes("authorIds", "categoryIds"), recordID("imageId", "image_id", loader.Images, upstream.KindImage), recordIDs("tagIds", "tag_ids", loader.BlogTags, upstream.KindBlogTag)))
+}
+
+func (mutationResolver) UpdateBlogPost(ctx context.Context, input map[string]any) (*model.UpdateBlogPostPayload, error) {
+	return update(ctx, input, loader.BlogPosts, upstream.KindBlogPost, (*upstream.Client).UpdateBlogPost, completions(rawAttributes("authorIds", "categoryIds"), recordID("imageId", "image_id", loader.Images, upstream.KindImage), recordIDs("tagIds", "tag_ids", loader.BlogTags, upstream.KindBlogTag)))
+}
+
+func (mutationResolver) DeleteBlogPost(ctx context.Context, input map[string]any) (*model.DeleteBlogPostPayload, error) {
+	return remove(ctx, input, loader.BlogPosts, upstream.KindBlogPost, (*upstream.Client).DeleteBlogPost)
+}
+
+func (mutationResolver) CreateBlogTag(ctx context.Context, input map[string]any) (*model.CreateBlogTagPayload, error) {
+	return createBelow(ctx, input, loader.Blogs, upstream.KindBlog, "blogId", loader.BlogTags, (*upstream.Client).CreateBlogTag, nil)
+}
 
 func (mutationResolver) CreateContact(ctx context.Context, input map[string]any) (*model.CreateContactPayload, error) {
 	return create(ctx, input, loader.Contacts, (*upstream.Client).CreateContact, contactAttributes)
@@ -296,6 +642,30 @@ func (mutationResolver) CreateCourseLessonCompletion(ctx context.Context, input 
 
 func (mutationResolver) DeleteCourseLessonCompletion(ctx context.Context, input map[string]any) (*model.DeleteCourseLessonCompletionPayload, error) {
 	return remove(ctx, input, loader.CourseLessonCompletions, upstream.KindCourseLessonCompletion, (*upstream.Client).DeleteCourseLessonCompletion)
+}
+
+func (mutationResolver) CreateEmailBroadcast(ctx context.Context, input map[string]any) (*model.CreateEmailBroadcastPayload, error) {
+	return create(ctx, input, loader.EmailBroadcasts, (*upstream.Client).CreateEmailBroadcast, completions(recordID("filterId", "filter_id", loader.RefineFilters, upstream.KindRefineFilter), recordIDs("topicIds", "topic_ids", loader.EmailTopics, upstream.KindEmailTopic), recordID("templateId", "template_id", loader.EmailTemplates, upstream.KindEmailTemplate)))
+}
+
+func (mutationResolver) UpdateEmailBroadcast(ctx context.Context, input map[string]any) (*model.UpdateEmailBroadcastPayload, error) {
+	return update(ctx, input, loader.EmailBroadcasts, upstream.KindEmailBroadcast, (*upstream.Client).UpdateEmailBroadcast, completions(recordID("filterId", "filter_id", loader.RefineFilters, upstream.KindRefineFilter), recordIDs("topicIds", "topic_ids", loader.EmailTopics, upstream.KindEmailTopic), recordID("templateId", "template_id", loader.EmailTemplates, upstream.KindEmailTemplate)))
+}
+
+func (mutationResolver) DeleteEmailBroadcast(ctx context.Context, input map[string]any) (*model.DeleteEmailBroadcastPayload, error) {
+	return remove(ctx, input, loader.EmailBroadcasts, upstream.KindEmailBroadcast, (*upstream.Client).DeleteEmailBroadcast)
+}
+
+func (mutationResolver) CreateEmailTopic(ctx context.Context, input map[string]any) (*model.CreateEmailTopicPayload, error) {
+	return create(ctx, input, loader.EmailTopics, (*upstream.Client).CreateEmailTopic, nil)
+}
+
+func (mutationResolver) UpdateEmailTopic(ctx context.Context, input map[string]any) (*model.UpdateEmailTopicPayload, error) {
+	return update(ctx, input, loader.EmailTopics, upstream.KindEmailTopic, (*upstream.Client).UpdateEmailTopic, nil)
+}
+
+func (mutationResolver) DeleteEmailTopic(ctx context.Context, input map[string]any) (*model.DeleteEmailTopicPayload, error) {
+	return remove(ctx, input, loader.EmailTopics, upstream.KindEmailTopic, (*upstream.Client).DeleteEmailTopic)
 }
 
 func (mutationResolver) CreateForm(ctx context.Context, input map[string]any) (*model.CreateFormPayload, error) {
@@ -510,6 +880,18 @@ func (mutationResolver) DeleteProductTag(ctx context.Context, input map[string]a
 	return remove(ctx, input, loader.ProductTags, upstream.KindProductTag, (*upstream.Client).DeleteProductTag)
 }
 
+func (mutationResolver) CreateRefineFilter(ctx context.Context, input map[string]any) (*model.CreateRefineFilterPayload, error) {
+	return create(ctx, input, loader.RefineFilters, (*upstream.Client).CreateRefineFilter, nil)
+}
+
+func (mutationResolver) UpdateRefineFilter(ctx context.Context, input map[string]any) (*model.UpdateRefineFilterPayload, error) {
+	return update(ctx, input, loader.RefineFilters, upstream.KindRefineFilter, (*upstream.Client).UpdateRefineFilter, nil)
+}
+
+func (mutationResolver) DeleteRefineFilter(ctx context.Context, input map[string]any) (*model.DeleteRefineFilterPayload, error) {
+	return remove(ctx, input, loader.RefineFilters, upstream.KindRefineFilter, (*upstream.Client).DeleteRefineFilter)
+}
+
 func (mutationResolver) CreateSalesPipeline(ctx context.Context, input map[string]any) (*model.CreateSalesPipelinePayload, error) {
 	return create(ctx, input, loader.SalesPipelines, (*upstream.Client).CreateSalesPipeline, renamed("stages", "stages_attributes"))
 }
@@ -614,6 +996,10 @@ func (mutationResolver) DeleteShippingPackage(ctx context.Context, input map[str
 	return remove(ctx, input, loader.ShippingPackages, upstream.KindShippingPackage, (*upstream.Client).DeleteShippingPackage)
 }
 
+func (mutationResolver) UpdateSite(ctx context.Context, input map[string]any) (*model.UpdateSitePayload, error) {
+	return updateSite(ctx, input)
+}
+
 func (mutationResolver) CreateStore(ctx context.Context, input map[string]any) (*model.CreateStorePayload, error) {
 	return create(ctx, input, loader.Stores, (*upstream.Client).CreateStore, completions(recordID("socialImageId", "social_image_id", loader.Images, upstream.KindImage), asText("social_image_id")))
 }
@@ -650,229 +1036,71 @@ func (mutationResolver) UpdateWorkspace(ctx context.Context, input map[string]an
 	return updateOnAccounts(ctx, input, loader.Workspaces, upstream.KindWorkspace, (*upstream.Client).UpdateWorkspace)
 }
 
-// Query implements [exec.ResolverRoot].
-func (*Resolver) Query() exec.QueryResolver { return queryResolver{} }
+// BlogPost implements [exec.ResolverRoot].
+func (*Resolver) BlogPost() exec.BlogPostResolver { return blogPostResolver{} }
 
-type queryResolver struct{}
+type blogPostResolver struct{}
 
-func (queryResolver) Contact(ctx context.Context, id string, workspaceId *string) (*upstream.Contact, error) {
-	return contactByIDs(ctx, id, workspaceId)
+func (blogPostResolver) Image(ctx context.Context, objs []*upstream.BlogPost) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.BlogPost).ImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
 }
 
-func (queryResolver) ContactTag(ctx context.Context, id string, workspaceId *string) (*upstream.ContactTag, error) {
-	return recordByID(ctx, loader.ContactTags, upstream.KindContactTag, id, workspaceId, contactTagRefFields)
+func (blogPostResolver) Blog(ctx context.Context, objs []*upstream.BlogPost) ([]*upstream.Blog, error) {
+	return related(ctx, objs, loader.Blogs.From(ctx), (*upstream.BlogPost).BlogRef, blogRefFields, upstream.NewRecord[upstream.Blog])
 }
 
-func (queryResolver) AppliedContactTag(ctx context.Context, id string, workspaceId *string) (*upstream.AppliedContactTag, error) {
-	return recordByID(ctx, loader.AppliedContactTags, upstream.KindAppliedContactTag, id, workspaceId, appliedContactTagRefFields)
+func (blogPostResolver) Workspace(ctx context.Context, objs []*upstream.BlogPost) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.BlogPost) string { return o.WorkspaceID() })
 }
 
-func (queryResolver) Course(ctx context.Context, id string, workspaceId *string) (*upstream.Course, error) {
-	return recordByID(ctx, loader.Courses, upstream.KindCourse, id, workspaceId, courseRefFields)
+// BlogTag implements [exec.ResolverRoot].
+func (*Resolver) BlogTag() exec.BlogTagResolver { return blogTagResolver{} }
+
+type blogTagResolver struct{}
+
+func (blogTagResolver) Blog(ctx context.Context, objs []*upstream.BlogTag) ([]*upstream.Blog, error) {
+	return related(ctx, objs, loader.Blogs.From(ctx), (*upstream.BlogTag).BlogRef, blogRefFields, upstream.NewRecord[upstream.Blog])
 }
 
-func (queryResolver) CourseSection(ctx context.Context, id string, workspaceId *string) (*upstream.CourseSection, error) {
-	return recordByID(ctx, loader.CourseSections, upstream.KindCourseSection, id, workspaceId, courseSectionRefFields)
+func (blogTagResolver) Workspace(ctx context.Context, objs []*upstream.BlogTag) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.BlogTag) string { return o.WorkspaceID() })
 }
 
-func (queryResolver) CourseLesson(ctx context.Context, id string, workspaceId *string) (*upstream.CourseLesson, error) {
-	return recordByID(ctx, loader.CourseLessons, upstream.KindCourseLesson, id, workspaceId, courseLessonRefFields)
+// Contact implements [exec.ResolverRoot].
+func (*Resolver) Contact() exec.ContactResolver { return contactResolver{} }
+
+type contactResolver struct{}
+
+func (contactResolver) Tags(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.ContactTag, error) {
+	return tagListsOf(ctx, objs)
 }
 
-func (queryResolver) CourseEnrollment(ctx context.Context, id string, workspaceId *string) (*upstream.CourseEnrollment, error) {
-	return recordByID(ctx, loader.CourseEnrollments, upstream.KindCourseEnrollment, id, workspaceId, courseEnrollmentRefFields)
+func (contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Contact) string { return o.WorkspaceID() })
 }
 
-func (queryResolver) CourseLessonCompletion(ctx context.Context, id string, workspaceId *string) (*upstream.CourseLessonCompletion, error) {
-	return recordByID(ctx, loader.CourseLessonCompletions, upstream.KindCourseLessonCompletion, id, workspaceId, courseLessonCompletionRefFields)
+func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, filter *model.AppliedContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
+	q, err := appliedContactTagQuery(ctx, obj.WorkspaceID(), filter)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), q, first, after, last, before)
 }
 
-func (queryResolver) Form(ctx context.Context, id string, workspaceId *string) (*upstream.Form, error) {
-	return recordByID(ctx, loader.Forms, upstream.KindForm, id, workspaceId, formRefFields)
+func (contactResolver) Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error) {
+	return childrenOf(ctx, objs, loader.EnrollmentsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, upstream.Query{}, first, after, last, before)
 }
 
-func (queryResolver) FormFieldSet(ctx context.Context, id string, workspaceId *string) (*upstream.FormFieldSet, error) {
-	return recordByID(ctx, loader.FormFieldSets, upstream.KindFormFieldSet, id, workspaceId, formFieldSetRefFields)
+func (contactResolver) FormSubmissions(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
+	return childrenOf(ctx, objs, loader.FormSubmissionsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
-func (queryResolver) FormField(ctx context.Context, id string, workspaceId *string) (*upstream.FormField, error) {
-	return recordByID(ctx, loader.FormFields, upstream.KindFormField, id, workspaceId, formFieldRefFields)
+func (contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error) {
+	return childrenOf(ctx, objs, loader.OrdersOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
-func (queryResolver) FormFieldOption(ctx context.Context, id string, workspaceId *string) (*upstream.FormFieldOption, error) {
-	return recordByID(ctx, loader.FormFieldOptions, upstream.KindFormFieldOption, id, workspaceId, formFieldOptionRefFields)
-}
-
-func (queryResolver) FormsSubmission(ctx context.Context, id string, workspaceId *string) (*upstream.FormsSubmission, error) {
-	return recordByID(ctx, loader.FormsSubmissions, upstream.KindFormsSubmission, id, workspaceId, formsSubmissionRefFields)
-}
-
-func (queryResolver) FormsSubmissionAnswer(ctx context.Context, id string, workspaceId *string) (*upstream.FormsSubmissionAnswer, error) {
-	return recordByID(ctx, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, id, workspaceId, formsSubmissionAnswerRefFields)
-}
-
-func (queryResolver) FormSubmission(ctx context.Context, id string, workspaceId *string) (*upstream.FormSubmission, error) {
-	return recordByID(ctx, loader.FormSubmissions, upstream.KindFormSubmission, id, workspaceId, formSubmissionRefFields)
-}
-
-func (queryResolver) Fulfillment(ctx context.Context, id string, workspaceId *string) (*upstream.Fulfillment, error) {
-	return recordByID(ctx, loader.Fulfillments, upstream.KindFulfillment, id, workspaceId, fulfillmentRefFields)
-}
-
-func (queryResolver) FulfillmentLocation(ctx context.Context, id string, workspaceId *string) (*upstream.FulfillmentLocation, error) {
-	return recordByID(ctx, loader.FulfillmentLocations, upstream.KindFulfillmentLocation, id, workspaceId, fulfillmentLocationRefFields)
-}
-
-func (queryResolver) Funnel(ctx context.Context, id string, workspaceId *string) (*upstream.Funnel, error) {
-	return recordByID(ctx, loader.Funnels, upstream.KindFunnel, id, workspaceId, funnelRefFields)
-}
-
-func (queryResolver) FunnelTag(ctx context.Context, id string, workspaceId *string) (*upstream.FunnelTag, error) {
-	return recordByID(ctx, loader.FunnelTags, upstream.KindFunnelTag, id, workspaceId, funnelTagRefFields)
-}
-
-func (queryResolver) Image(ctx context.Context, id string, workspaceId *string) (*upstream.Image, error) {
-	return recordByID(ctx, loader.Images, upstream.KindImage, id, workspaceId, imageRefFields)
-}
-
-func (queryResolver) Order(ctx context.Context, id string, workspaceId *string) (*upstream.Order, error) {
-	return recordByID(ctx, loader.Orders, upstream.KindOrder, id, workspaceId, orderRefFields)
-}
-
-func (queryResolver) OrderInvoice(ctx context.Context, id string, workspaceId *string) (*upstream.OrderInvoice, error) {
-	return recordByID(ctx, loader.OrderInvoices, upstream.KindOrderInvoice, id, workspaceId, orderInvoiceRefFields)
-}
-
-func (queryResolver) OrderInvoiceRestock(ctx context.Context, id string, workspaceId *string) (*upstream.OrderInvoiceRestock, error) {
-	return recordByID(ctx, loader.OrderInvoiceRestocks, upstream.KindOrderInvoiceRestock, id, workspaceId, orderInvoiceRestockRefFields)
-}
-
-func (queryResolver) OrderTag(ctx context.Context, id string, workspaceId *string) (*upstream.OrderTag, error) {
-	return recordByID(ctx, loader.OrderTags, upstream.KindOrderTag, id, workspaceId, orderTagRefFields)
-}
-
-func (queryResolver) AppliedOrderTag(ctx context.Context, id string, workspaceId *string) (*upstream.AppliedOrderTag, error) {
-	return recordByID(ctx, loader.AppliedOrderTags, upstream.KindAppliedOrderTag, id, workspaceId, appliedOrderTagRefFields)
-}
-
-func (queryResolver) OrderTransaction(ctx context.Context, id string, workspaceId *string) (*upstream.OrderTransaction, error) {
-	return recordByID(ctx, loader.OrderTransactions, upstream.KindOrderTransaction, id, workspaceId, orderTransactionRefFields)
-}
-
-func (queryResolver) Page(ctx context.Context, id string, workspaceId *string) (*upstream.WebPage, error) {
-	return recordByID(ctx, loader.Pages, upstream.KindPage, id, workspaceId, pageRefFields)
-}
-
-func (queryResolver) Product(ctx context.Context, id string, workspaceId *string) (*upstream.Product, error) {
-	return recordByID(ctx, loader.Products, upstream.KindProduct, id, workspaceId, productRefFields)
-}
-
-func (queryResolver) ProductVariant(ctx context.Context, id string, workspaceId *string) (*upstream.ProductVariant, error) {
-	return recordByID(ctx, loader.ProductVariants, upstream.KindProductVariant, id, workspaceId, productVariantRefFields)
-}
-
-func (queryResolver) ProductPrice(ctx context.Context, id string, workspaceId *string) (*upstream.ProductPrice, error) {
-	return recordByID(ctx, loader.ProductPrices, upstream.KindProductPrice, id, workspaceId, productPriceRefFields)
-}
-
-func (queryResolver) ProductCollection(ctx context.Context, id string, workspaceId *string) (*upstream.ProductCollection, error) {
-	return recordByID(ctx, loader.ProductCollections, upstream.KindProductCollection, id, workspaceId, productCollectionRefFields)
-}
-
-func (queryResolver) ProductTag(ctx context.Context, id string, workspaceId *string) (*upstream.ProductTag, error) {
-	return recordByID(ctx, loader.ProductTags, upstream.KindProductTag, id, workspaceId, productTagRefFields)
-}
-
-func (queryResolver) SalesPipeline(ctx context.Context, id string, workspaceId *string) (*upstream.SalesPipeline, error) {
-	return recordByID(ctx, loader.SalesPipelines, upstream.KindSalesPipeline, id, workspaceId, salesPipelineRefFields)
-}
-
-func (queryResolver) SalesPipelineStage(ctx context.Context, id string, workspaceId *string) (*upstream.SalesPipelineStage, error) {
-	return recordByID(ctx, loader.SalesPipelineStages, upstream.KindSalesPipelineStage, id, workspaceId, salesPipelineStageRefFields)
-}
-
-func (queryResolver) SalesOpportunity(ctx context.Context, id string, workspaceId *string) (*upstream.SalesOpportunity, error) {
-	return recordByID(ctx, loader.SalesOpportunities, upstream.KindSalesOpportunity, id, workspaceId, salesOpportunityRefFields)
-}
-
-func (queryResolver) SalesOpportunityNote(ctx context.Context, id string, workspaceId *string) (*upstream.SalesOpportunityNote, error) {
-	return recordByID(ctx, loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, id, workspaceId, salesOpportunityNoteRefFields)
-}
-
-func (queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
-	return node(ctx, id)
-}
-
-func (queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
-	return nodes(ctx, ids)
-}
-
-func (queryResolver) ShippingProfile(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingProfile, error) {
-	return recordByID(ctx, loader.ShippingProfiles, upstream.KindShippingProfile, id, workspaceId, shippingProfileRefFields)
-}
-
-func (queryResolver) ShippingLocationGroup(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingLocationGroup, error) {
-	return recordByID(ctx, loader.ShippingLocationGroups, upstream.KindShippingLocationGroup, id, workspaceId, shippingLocationGroupRefFields)
-}
-
-func (queryResolver) ShippingZone(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingZone, error) {
-	return recordByID(ctx, loader.ShippingZones, upstream.KindShippingZone, id, workspaceId, shippingZoneRefFields)
-}
-
-func (queryResolver) ShippingRate(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingRate, error) {
-	return recordByID(ctx, loader.ShippingRates, upstream.KindShippingRate, id, workspaceId, shippingRateRefFields)
-}
-
-func (queryResolver) ShippingRateName(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingRateName, error) {
-	return recordByID(ctx, loader.ShippingRateNames, upstream.KindShippingRateName, id, workspaceId, shippingRateNameRefFields)
-}
-
-func (queryResolver) ShippingPackage(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingPackage, error) {
-	return recordByID(ctx, loader.ShippingPackages, upstream.KindShippingPackage, id, workspaceId, shippingPackageRefFields)
-}
-
-func (queryResolver) Store(ctx context.Context, id string, workspaceId *string) (*upstream.Store, error) {
-	return recordByID(ctx, loader.Stores, upstream.KindStore, id, workspaceId, storeRefFields)
-}
-
-func (queryResolver) Teams(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Team], error) {
-	return connect(ctx, loader.TeamList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
-}
-
-func (queryResolver) Team(ctx context.Context, id string) (*upstream.Team, error) {
-	return teamByID(ctx, id)
-}
-
-func (queryResolver) Theme(ctx context.Context, id string, workspaceId *string) (*upstream.Theme, error) {
-	return recordByID(ctx, loader.Themes, upstream.KindTheme, id, workspaceId, themeRefFields)
-}
-
-func (queryResolver) Style(ctx context.Context, id string, workspaceId *string) (*upstream.Style, error) {
-	return recordByID(ctx, loader.Styles, upstream.KindStyle, id, workspaceId, styleRefFields)
-}
-
-func (queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.User], error) {
-	return connect(ctx, loader.UserList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
-}
-
-func (queryResolver) WebhookEndpoint(ctx context.Context, id string, workspaceId *string) (*upstream.WebhookEndpoint, error) {
-	return recordByID(ctx, loader.WebhookEndpoints, upstream.KindWebhookEndpoint, id, workspaceId, webhookEndpointRefFields)
-}
-
-func (queryResolver) WebhookEvent(ctx context.Context, id string, workspaceId *string) (*upstream.WebhookEvent, error) {
-	return recordByID(ctx, loader.WebhookEvents, upstream.KindWebhookEvent, id, workspaceId, webhookEventRefFields)
-}
-
-func (queryResolver) Workspace(ctx context.Context, id *string, subdomain *string) (*upstream.Workspace, error) {
-	return workspaceByID(ctx, id, subdomain)
-}
-
-func (queryResolver) Workspaces(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
-	return workspaces(ctx, first, after, last, before)
-}
-
-func (queryResolver) Viewer(ctx context.Context) (*model.Viewer, error) {
-	return viewer(ctx)
+func (contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return childrenOf(ctx, objs, loader.OpportunitiesOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sortedByPlace(ctx, "", sort).query, first, after, last, before)
 }
 
 // ContactTag implements [exec.ResolverRoot].
@@ -1005,6 +1233,52 @@ func (courseLessonCompletionResolver) Lesson(ctx context.Context, objs []*upstre
 
 func (courseLessonCompletionResolver) Workspace(ctx context.Context, objs []*upstream.CourseLessonCompletion) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.CourseLessonCompletion) string { return o.WorkspaceID() })
+}
+
+// EmailBroadcast implements [exec.ResolverRoot].
+func (*Resolver) EmailBroadcast() exec.EmailBroadcastResolver { return emailBroadcastResolver{} }
+
+type emailBroadcastResolver struct{}
+
+func (emailBroadcastResolver) Filter(ctx context.Context, objs []*upstream.EmailBroadcast) ([]*upstream.RefineFilter, error) {
+	return related(ctx, objs, loader.RefineFilters.From(ctx), (*upstream.EmailBroadcast).FilterRef, refineFilterRefFields, upstream.NewRecord[upstream.RefineFilter])
+}
+
+func (emailBroadcastResolver) Topics(ctx context.Context, objs []*upstream.EmailBroadcast) ([][]*upstream.EmailTopic, error) {
+	return listsOf(ctx, objs, loader.EmailTopics, func(o *upstream.EmailBroadcast) []upstream.Ref {
+		return refs(upstream.KindEmailTopic, o.WorkspaceID(), o.TopicIDs())
+	})
+}
+
+func (emailBroadcastResolver) Workspace(ctx context.Context, objs []*upstream.EmailBroadcast) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.EmailBroadcast) string { return o.WorkspaceID() })
+}
+
+// EmailTopic implements [exec.ResolverRoot].
+func (*Resolver) EmailTopic() exec.EmailTopicResolver { return emailTopicResolver{} }
+
+type emailTopicResolver struct{}
+
+func (emailTopicResolver) Workspace(ctx context.Context, objs []*upstream.EmailTopic) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.EmailTopic) string { return o.WorkspaceID() })
+}
+
+// EmailTemplate implements [exec.ResolverRoot].
+func (*Resolver) EmailTemplate() exec.EmailTemplateResolver { return emailTemplateResolver{} }
+
+type emailTemplateResolver struct{}
+
+func (emailTemplateResolver) Workspace(ctx context.Context, objs []*upstream.EmailTemplate) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.EmailTemplate) string { return o.WorkspaceID() })
+}
+
+// EmailAddress implements [exec.ResolverRoot].
+func (*Resolver) EmailAddress() exec.EmailAddressResolver { return emailAddressResolver{} }
+
+type emailAddressResolver struct{}
+
+func (emailAddressResolver) Workspace(ctx context.Context, objs []*upstream.EmailAddress) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.EmailAddress) string { return o.WorkspaceID() })
 }
 
 // Form implements [exec.ResolverRoot].
@@ -1467,6 +1741,15 @@ func (productTagResolver) Workspace(ctx context.Context, objs []*upstream.Produc
 	return workspacesOf(ctx, objs, func(o *upstream.ProductTag) string { return o.WorkspaceID() })
 }
 
+// RefineFilter implements [exec.ResolverRoot].
+func (*Resolver) RefineFilter() exec.RefineFilterResolver { return refineFilterResolver{} }
+
+type refineFilterResolver struct{}
+
+func (refineFilterResolver) Workspace(ctx context.Context, objs []*upstream.RefineFilter) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.RefineFilter) string { return o.WorkspaceID() })
+}
+
 // SalesPipeline implements [exec.ResolverRoot].
 func (*Resolver) SalesPipeline() exec.SalesPipelineResolver { return salesPipelineResolver{} }
 
@@ -1641,6 +1924,24 @@ func (shippingPackageResolver) Workspace(ctx context.Context, objs []*upstream.S
 	return workspacesOf(ctx, objs, func(o *upstream.ShippingPackage) string { return o.WorkspaceID() })
 }
 
+// Site implements [exec.ResolverRoot].
+func (*Resolver) Site() exec.SiteResolver { return siteResolver{} }
+
+type siteResolver struct{}
+
+func (siteResolver) Workspace(ctx context.Context, objs []*upstream.Site) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Site) string { return o.WorkspaceID() })
+}
+
+// Domain implements [exec.ResolverRoot].
+func (*Resolver) Domain() exec.DomainResolver { return domainResolver{} }
+
+type domainResolver struct{}
+
+func (domainResolver) Workspace(ctx context.Context, objs []*upstream.Domain) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Domain) string { return o.WorkspaceID() })
+}
+
 // Store implements [exec.ResolverRoot].
 func (*Resolver) Store() exec.StoreResolver { return storeResolver{} }
 
@@ -1737,4 +2038,15 @@ type teamResolver struct{}
 
 func (teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
 	return connect(ctx, loader.WorkspaceList, obj.Ref(), upstream.Query{}, first, after, last, before)
+}
+
+// ConnectedWorkspace implements [exec.ResolverRoot].
+func (*Resolver) ConnectedWorkspace() exec.ConnectedWorkspaceResolver {
+	return connectedWorkspaceResolver{}
+}
+
+type connectedWorkspaceResolver struct{}
+
+func (connectedWorkspaceResolver) Workspace(ctx context.Context, objs []*upstream.ConnectedWorkspace) ([]*upstream.Workspace, error) {
+	return related(ctx, objs, loader.Workspaces.From(ctx), (*upstream.ConnectedWorkspace).WorkspaceRef, workspaceRefFields, upstream.NewRecord[upstream.Workspace])
 }

@@ -30,15 +30,19 @@ func viewer(ctx context.Context) (*model.Viewer, error) {
 			graphql.AddError(fieldContext(ctx, "workspaces"), err)
 		}
 	}
-	if !selects(ctx, "user") || loader.From(ctx).Scoped() { // users belong to the token
+	about := []string{"user", "connectedWorkspace", "platformApplication"}
+	about = slices.DeleteFunc(about, func(field string) bool { return !selects(ctx, field) })
+	if len(about) == 0 || loader.From(ctx).Scoped() { // they belong to the token
 		return v, nil
 	}
-	users, err := loader.UserList.From(ctx).Load(upstream.Ref{}, upstream.Query{}, upstream.Window{Limit: 1})
+	me, err := loader.Me(loader.From(ctx))
 	if err != nil {
-		graphql.AddError(fieldContext(ctx, "user"), err)
-	} else if len(users.Rows) > 0 {
-		v.User = users.Rows[0]
+		for _, field := range about {
+			graphql.AddError(fieldContext(ctx, field), err)
+		}
+		return v, nil
 	}
+	v.Me = *me
 	return v, nil
 }
 

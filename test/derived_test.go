@@ -31,12 +31,14 @@ func resourceOf(typeName string) demo.Resource {
 	return demo.Resources[slices.IndexFunc(demo.Resources, func(r demo.Resource) bool { return r.Type == typeName })]
 }
 
-// derived holds the derived resources by the letter that stands for each in the leaky API. They
-// are simulated from their description.
+// derivedKind returns the two letters that stand for the nth derived resource in the leaky API.
+func derivedKind(n int) string { return string([]byte{'a' + byte(n/26), 'a' + byte(n%26)}) }
+
+// derived holds the derived resources by their letters. They are simulated from their description.
 var derived = func() map[string]demo.Example {
 	all := make(map[string]demo.Example)
 	for i, x := range demo.Derived() {
-		all[string(rune('a'+i))] = x
+		all[derivedKind(i)] = x
 	}
 	return all
 }()
@@ -63,7 +65,7 @@ func withDerived(all map[string]leakyResource) map[string]leakyResource {
 		return ""
 	}
 	for i, x := range demo.Derived() {
-		all[string(rune('a'+i))] = leakyResource{upstream.Kind(x.Kind), x.Path, above(x.Parent), "12", []string{strings.Replace(x.List, "*", "", 1)}}
+		all[derivedKind(i)] = leakyResource{upstream.Kind(x.Kind), x.Path, above(x.Parent), "12", []string{strings.Replace(x.List, "*", "", 1)}}
 	}
 	return all
 }

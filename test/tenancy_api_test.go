@@ -311,7 +311,7 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 			kind = letters[i]
 		}
 		id, _ = strconv.Atoi(digits.FindString(at[2]))
-		if kind == "" || !exists(kind, id, token) || strings.HasSuffix(at[2], "p") && at[2][:1] != kind {
+		if kind == "" || !exists(kind, id, token) || strings.HasSuffix(at[2], "p") && !strings.HasPrefix(at[2], kind) {
 			answer(404, "application/json", `{"error":"Not found: Record `+at[2]+` missing"}`)(w, r)
 			return true
 		}

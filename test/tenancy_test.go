@@ -47,7 +47,7 @@ func (x *tenant) seesWorkspace(id int) bool {
 }
 
 var (
-	marks  = regexp.MustCompile(`mark-([TWU])(\d+)\.(\w?)`)
+	marks  = regexp.MustCompile(`mark-([TWU])(\d+)\.(\w*)`)
 	digits = regexp.MustCompile(`\d+`)
 )
 
@@ -106,6 +106,7 @@ func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
 		t.Fatal(err)
 	}
 	e := newEnv(t, append(options, withFault(leaky{}.serve), func(e *env, cfg *config.Config) {
+		cfg.Limits.Aliases = 1000 // for the fields of all derived resources
 		gate, err := access.NewClients(t.Context(), file, "", limits.Policy{Limits: cfg.Limits})
 		if err != nil {
 			t.Fatal(err)
@@ -639,7 +640,7 @@ var writeTemplates = append(derivedWriteTemplates(), []string{
 
 // seesWritten reports whether the tenant may write to a record.
 func (x *tenant) seesWritten(kindAndID string) bool {
-	id, _ := strconv.Atoi(kindAndID[1:])
+	id, _ := strconv.Atoi(digits.FindString(kindAndID))
 	switch {
 	case kindAndID[0] == 'T':
 		return x.seesTeam(id)

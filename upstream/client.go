@@ -97,7 +97,7 @@ func (c *Client) TrustsCaller() bool { return !c.held && !c.Scoped() }
 // [*Error], except for the caller's own cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, expand []string, read func(body []byte) error) (next string, err error) {
 	r := &request{
-		Request:   transport.Request{Method: http.MethodGet, Filtered: q.Filter != "", Idempotent: true, Fresh: ctx.Value(freshKey{}) != nil},
+		Request:   transport.Request{Method: http.MethodGet, Filtered: q.Filter != "" || q.Params != "", Idempotent: true, Fresh: ctx.Value(freshKey{}) != nil},
 		subdomain: subdomain, segments: segments, query: q.encode(expand),
 	}
 	parse := func(a transport.Response) error {
@@ -200,7 +200,7 @@ func (c *Client) expanded(t *RowType) []string { return c.projection.layout(t).e
 func fetchPage[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, segments ...string) (*Page[T], error) {
 	var rows []*T
 	next, err := c.get(ctx, at.Subdomain, segments, q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
-		rows, err = decodeList[T, P](body, c.projection)
+		rows, err = decodeList[T, P](withoutEnvelope(body, segments[len(segments)-1]), c.projection)
 		return err
 	})
 	if failed, ok := errors.AsType[*Error](err); ok && q.After != "" && (failed.Code == NotFound || failed.Status == http.StatusUnprocessableEntity) {

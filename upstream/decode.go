@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // decodeList decodes a list of records. p, which may be nil, selects the needed keys. Elements that
@@ -24,6 +27,34 @@ func decodeList[T any, P keyed[T]](body []byte, p *Projection) ([]*T, error) {
 		return nil, err
 	}
 	return rows, nil
+}
+
+// withoutEnvelope returns the list in a response. Some lists are the member of an object, under the
+// last word of their path (clickfunnels-api.md §3.1). A record stands for a list of one: a workspace's site
+// is the only one.
+func withoutEnvelope(body []byte, word string) []byte {
+	if !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		return body
+	}
+	var members map[string]jsontext.Value
+	switch {
+	case json.Unmarshal(body, &members) != nil:
+		return body // an error for the decoder
+	case members[word] != nil:
+		return members[word]
+	case members["id"] != nil:
+		return slices.Concat([]byte("["), body, []byte("]"))
+	}
+	return body
+}
+
+// valueAt returns a member of an object, or null.
+func valueAt(body []byte, name string) []byte {
+	var members map[string]jsontext.Value
+	if json.Unmarshal(body, &members) != nil || members[name] == nil {
+		return []byte("null")
+	}
+	return members[name]
 }
 
 // decodeOne decodes one record as [decodeList] does. It returns nil for null.

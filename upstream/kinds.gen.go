@@ -4,6 +4,10 @@ package upstream
 
 // The kinds of records. The text is part of ids that clients keep: it never changes.
 const (
+	KindScheduledEvent         Kind = "scheduled_event"
+	KindBlog                   Kind = "blog"
+	KindBlogPost               Kind = "blog_post"
+	KindBlogTag                Kind = "blog_tag"
 	KindContact                Kind = "contact"
 	KindContactTag             Kind = "contact_tag"
 	KindAppliedContactTag      Kind = "applied_contact_tag"
@@ -12,6 +16,10 @@ const (
 	KindCourseLesson           Kind = "course_lesson"
 	KindCourseEnrollment       Kind = "course_enrollment"
 	KindCourseLessonCompletion Kind = "course_lesson_completion"
+	KindEmailBroadcast         Kind = "email_broadcast"
+	KindEmailTopic             Kind = "email_topic"
+	KindEmailTemplate          Kind = "email_template"
+	KindEmailAddress           Kind = "email_address"
 	KindForm                   Kind = "form"
 	KindFormFieldSet           Kind = "form_field_set"
 	KindFormField              Kind = "form_field"
@@ -36,6 +44,7 @@ const (
 	KindProductPrice           Kind = "product_price"
 	KindProductCollection      Kind = "product_collection"
 	KindProductTag             Kind = "product_tag"
+	KindRefineFilter           Kind = "refine_filter"
 	KindSalesPipeline          Kind = "sales_pipeline"
 	KindSalesPipelineStage     Kind = "sales_pipeline_stage"
 	KindSalesOpportunity       Kind = "sales_opportunity"
@@ -46,6 +55,8 @@ const (
 	KindShippingRate           Kind = "shipping_rate"
 	KindShippingRateName       Kind = "shipping_rate_name"
 	KindShippingPackage        Kind = "shipping_package"
+	KindSite                   Kind = "site"
+	KindDomain                 Kind = "domain"
 	KindStore                  Kind = "store"
 	KindTeam                   Kind = "team"
 	KindTheme                  Kind = "theme"
@@ -56,5 +67,76 @@ const (
 	KindWorkspace              Kind = "workspace"
 )
 
-// resourceWords are the segments of the resources' paths, without ids.
-var resourceWords = []string{"answers", "applied_tags", "collections", "contacts", "courses", "endpoints", "enrollments", "events", "field_sets", "fields", "form_submissions", "forms", "fulfillments", "funnels", "images", "invoices", "lesson_completions", "lessons", "location_groups", "locations", "names", "notes", "opportunities", "options", "orders", "outgoing", "packages", "pages", "pipelines", "prices", "products", "profiles", "rates", "restocks", "sales", "sections", "shipping", "stages", "stores", "styles", "submissions", "tags", "teams", "themes", "transactions", "users", "variants", "webhooks", "workspaces", "zones"}
+// pathWords are the segments of paths that are not ids.
+var pathWords = map[string]bool{
+	"addresses":          true,
+	"answers":            true,
+	"applied_tags":       true,
+	"appointments":       true,
+	"archive":            true,
+	"blogs":              true,
+	"broadcasts":         true,
+	"cancel":             true,
+	"collections":        true,
+	"contacts":           true,
+	"courses":            true,
+	"domains":            true,
+	"emails":             true,
+	"endpoints":          true,
+	"enrollments":        true,
+	"events":             true,
+	"field_sets":         true,
+	"fields":             true,
+	"form_submissions":   true,
+	"forms":              true,
+	"fulfillments":       true,
+	"funnels":            true,
+	"gdpr_destroy":       true,
+	"images":             true,
+	"invoices":           true,
+	"lesson_completions": true,
+	"lessons":            true,
+	"location_groups":    true,
+	"locations":          true,
+	"me":                 true,
+	"names":              true,
+	"notes":              true,
+	"opportunities":      true,
+	"options":            true,
+	"orders":             true,
+	"outgoing":           true,
+	"packages":           true,
+	"pages":              true,
+	"pipelines":          true,
+	"posts":              true,
+	"prices":             true,
+	"products":           true,
+	"profiles":           true,
+	"rates":              true,
+	"refine_filters":     true,
+	"reorder":            true,
+	"restocks":           true,
+	"sales":              true,
+	"scheduled_events":   true,
+	"sections":           true,
+	"settings":           true,
+	"shipping":           true,
+	"site":               true,
+	"stages":             true,
+	"stores":             true,
+	"styles":             true,
+	"submissions":        true,
+	"tags":               true,
+	"teams":              true,
+	"templates":          true,
+	"themes":             true,
+	"topics":             true,
+	"transactions":       true,
+	"unarchive":          true,
+	"upsert":             true,
+	"users":              true,
+	"variants":           true,
+	"webhooks":           true,
+	"workspaces":         true,
+	"zones":              true,
+}

@@ -19,6 +19,8 @@ type Query struct {
 	SortProperty string
 	Descending   bool
 	Filter       Filter
+	// Params are further parameters of the path, encoded, such as `include_archived=true`.
+	Params string
 }
 
 // encode returns the query string. expand lists the keys that are sent only on request
@@ -35,6 +37,12 @@ func (q Query) encode(expand []string) string {
 	}
 	if q.Filter != "" {
 		b.WriteString(string(q.Filter))
+	}
+	if q.Params != "" {
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(q.Params)
 	}
 	if q.SortProperty != "" && q.SortProperty != "id" {
 		add("sort_property", url.QueryEscape(q.SortProperty))

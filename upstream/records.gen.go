@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+var blogPostVisibilityWords = []string{"draft", "members_only", "public", "scheduled"}
+
+var emailBroadcastStatusWords = []string{"canceled", "complete", "draft", "paused", "scheduled", "sending", "unhealthy"}
+
 var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
 
 var orderInvoiceTypeWords = []string{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
@@ -19,6 +23,8 @@ var productPricePaymentTypeWords = []string{"one_time", "subscription", "payment
 
 var productCollectionSortMethodWords = []string{"manually", "name_asc", "name_desc", "price_desc", "price_asc", "added_at_desc", "added_at_asc", "created_at_desc", "created_at_asc"}
 
+var refineFilterConjunctionWords = []string{"and", "or"}
+
 var shippingPackageTypeWords = []string{"box", "envelope", "soft_package"}
 
 var shippingDistanceUnitWords = []string{"in", "cm", "ft", "m", "mm"}
@@ -27,10 +33,21 @@ var shippingWeightUnitWords = []string{"lb", "kg", "g", "oz"}
 
 var shippingCarrierWords = []string{"fedex", "ups", "usps"}
 
+var codeModeWords = []string{"append", "replace"}
+
+var domainStatusWords = []string{"connecting", "initialized", "ownership_verified", "removing", "secured", "securing"}
+
 var storeStatusWords = []string{"draft", "published"}
 
 var types = []*RowType{
 	&addressType,
+	&scheduledEventType,
+	&scheduledEventTypeType,
+	&blogType,
+	&blogPostType,
+	&blogAuthorType,
+	&blogTermType,
+	&blogTagType,
 	&contactType,
 	&contactVisitsType,
 	&visitType,
@@ -43,6 +60,12 @@ var types = []*RowType{
 	&courseLessonType,
 	&courseEnrollmentType,
 	&courseLessonCompletionType,
+	&emailBroadcastType,
+	&emailTopicType,
+	&emailTemplateType,
+	&emailAddressType,
+	&emailSettingsType,
+	&emailSenderType,
 	&formType,
 	&formFieldSetType,
 	&formFieldType,
@@ -80,6 +103,8 @@ var types = []*RowType{
 	&productPriceType,
 	&productCollectionType,
 	&productTagType,
+	&refineFilterType,
+	&refineFilterCriterionType,
 	&salesPipelineType,
 	&salesPipelineStageType,
 	&salesOpportunityType,
@@ -90,6 +115,8 @@ var types = []*RowType{
 	&shippingRateType,
 	&shippingRateNameType,
 	&shippingPackageType,
+	&siteType,
+	&domainType,
 	&storeType,
 	&teamType,
 	&membershipType,
@@ -101,6 +128,7 @@ var types = []*RowType{
 	&webhookEndpointType,
 	&webhookEventType,
 	&workspaceType,
+	&connectedWorkspaceType,
 }
 
 // Address is a row of the graph's type Address. A postal address.
@@ -130,6 +158,197 @@ var addressType = RowType{name: "Address", composed: true, keys: []key{
 	{name: "region", field: "region"},
 	{name: "country", field: "country"},
 	{name: "postal_code", field: "postalCode"},
+}}
+
+// ScheduledEvent is a row of the graph's type ScheduledEvent. A scheduled appointment (2026 API).
+type ScheduledEvent struct{ Row }
+
+func (*ScheduledEvent) describe() *RowType { return &scheduledEventType }
+
+func (r *ScheduledEvent) Status() *string     { return r.textOrNil("status") }
+func (r *ScheduledEvent) StartOn() *time.Time { return r.time("start_on") }
+func (r *ScheduledEvent) EndOn() *time.Time   { return r.time("end_on") }
+func (r *ScheduledEvent) Tzid() *string       { return r.textOrNil("tzid") }
+func (r *ScheduledEvent) Comments() *string   { return r.textOrNil("comments") }
+func (r *ScheduledEvent) MaxInvitees() *int   { return r.integer("max_invitees") }
+func (r *ScheduledEvent) EventType() *ScheduledEventType {
+	return (*ScheduledEventType)(r.child("event_type"))
+}
+func (r *ScheduledEvent) OrderID() string { return r.related("order_id", "") }
+func (r *ScheduledEvent) OrderRef() Ref {
+	return Ref{Kind: KindOrder, Parent: r.parent, ID: r.OrderID()}
+}
+func (r *ScheduledEvent) PrimaryContactID() string {
+	return r.related("primary_contact_id", "primary_contact")
+}
+func (r *ScheduledEvent) PrimaryContactRef() Ref {
+	return Ref{Kind: KindContact, Parent: r.parent, ID: r.PrimaryContactID()}
+}
+func (r *ScheduledEvent) PrimaryContact() *Contact { return (*Contact)(r.child("primary_contact")) }
+func (r *ScheduledEvent) WorkspaceID() string      { return r.parent }
+
+var scheduledEventType = RowType{name: "ScheduledEvent", kind: "scheduled_event", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status"},
+	{name: "start_on", shape: asTime, field: "startOn"},
+	{name: "end_on", shape: asTime, field: "endOn"},
+	{name: "tzid", field: "tzid"},
+	{name: "comments", field: "comments"},
+	{name: "max_invitees", shape: asInt, field: "maxInvitees"},
+	{name: "event_type", shape: asRow, of: "ScheduledEventType", field: "eventType"},
+	{name: "order_id"},
+	{name: "primary_contact_id"},
+	{name: "primary_contact", shape: asRow, of: "Contact", id: "primary_contact_id", naming: namedSometimes},
+}}
+
+// ScheduledEventType is a row of the graph's type ScheduledEventType. A kind of appointment (2026 API).
+type ScheduledEventType struct{ Row }
+
+func (*ScheduledEventType) describe() *RowType { return &scheduledEventTypeType }
+
+func (r *ScheduledEventType) Name() *string { return r.textOrNil("name") }
+
+var scheduledEventTypeType = RowType{name: "ScheduledEventType", keys: []key{
+	{name: "name", field: "name"},
+}}
+
+// Blog is a row of the graph's type Blog. A blog of a workspace's site (2026 API).
+type Blog struct{ Row }
+
+func (*Blog) describe() *RowType { return &blogType }
+
+func (r *Blog) Name() *string           { return r.textOrNil("name") }
+func (r *Blog) CurrentPath() *string    { return r.textOrNil("current_path") }
+func (r *Blog) URL() *string            { return r.textOrNil("url") }
+func (r *Blog) SeoTitle() *string       { return r.textOrNil("seo_title") }
+func (r *Blog) SeoDescription() *string { return r.textOrNil("seo_description") }
+func (r *Blog) SeoImageID() string      { return r.related("seo_image_id", "") }
+func (r *Blog) SeoImageRef() Ref        { return Ref{Kind: KindImage, Parent: r.parent, ID: r.SeoImageID()} }
+func (r *Blog) SiteID() *string         { return r.textOrNil("site_id") }
+func (r *Blog) ThemeID() string         { return r.related("theme_id", "") }
+func (r *Blog) ThemeRef() Ref           { return Ref{Kind: KindTheme, Parent: r.parent, ID: r.ThemeID()} }
+func (r *Blog) StyleID() string         { return r.related("style_id", "") }
+func (r *Blog) StyleRef() Ref           { return Ref{Kind: KindStyle, Parent: r.parent, ID: r.StyleID()} }
+func (r *Blog) WorkspaceID() string     { return r.parent }
+
+var blogType = RowType{name: "Blog", kind: "blog", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "current_path", field: "currentPath"},
+	{name: "url", field: "url"},
+	{name: "seo_title", field: "seoTitle"},
+	{name: "seo_description", field: "seoDescription"},
+	{name: "seo_image_id"},
+	{name: "site_id", field: "siteId"},
+	{name: "theme_id"},
+	{name: "style_id"},
+}}
+
+// BlogPost is a row of the graph's type BlogPost. A post of a blog (2026 API).
+type BlogPost struct{ Row }
+
+func (*BlogPost) describe() *RowType { return &blogPostType }
+
+func (r *BlogPost) Title() *string          { return r.textOrNil("title") }
+func (r *BlogPost) Visibility() *string     { return r.textOrNil("visibility") }
+func (r *BlogPost) CurrentPath() *string    { return r.textOrNil("current_path") }
+func (r *BlogPost) URL() *string            { return r.textOrNil("url") }
+func (r *BlogPost) ExcerptContent() *string { return r.textOrNil("excerpt_content") }
+func (r *BlogPost) Markup() *string         { return r.textOrNil("markup") }
+func (r *BlogPost) ImageID() string         { return r.related("image_id", "") }
+func (r *BlogPost) ImageRef() Ref           { return Ref{Kind: KindImage, Parent: r.parent, ID: r.ImageID()} }
+func (r *BlogPost) ImageURL() *string       { return r.textOrNil("image_url") }
+func (r *BlogPost) SeoTitle() *string       { return r.textOrNil("seo_title") }
+func (r *BlogPost) SeoDescription() *string { return r.textOrNil("seo_description") }
+func (r *BlogPost) Authors() []*BlogAuthor {
+	return children(&r.Row, "authors", func(child *Record) *BlogAuthor { return (*BlogAuthor)(child) })
+}
+func (r *BlogPost) Categories() []*BlogTerm {
+	return children(&r.Row, "categories", func(child *Record) *BlogTerm { return (*BlogTerm)(child) })
+}
+func (r *BlogPost) Tags() []*BlogTerm {
+	return children(&r.Row, "tags", func(child *Record) *BlogTerm { return (*BlogTerm)(child) })
+}
+func (r *BlogPost) PublishedAt() *time.Time { return r.time("published_at") }
+func (r *BlogPost) BlogID() string          { return r.related("blog_id", "") }
+func (r *BlogPost) BlogRef() Ref            { return Ref{Kind: KindBlog, Parent: r.parent, ID: r.BlogID()} }
+func (r *BlogPost) WorkspaceID() string     { return r.parent }
+
+var blogPostType = RowType{name: "BlogPost", kind: "blog_post", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "title", field: "title"},
+	{name: "visibility", field: "visibility", raw: "rawVisibility", words: blogPostVisibilityWords, also: []string{"raw_visibility"}},
+	{name: "current_path", field: "currentPath"},
+	{name: "url", field: "url"},
+	{name: "excerpt_content", field: "excerptContent"},
+	{name: "markup", field: "markup", expand: true},
+	{name: "image_id"},
+	{name: "image_url", field: "imageUrl"},
+	{name: "seo_title", field: "seoTitle"},
+	{name: "seo_description", field: "seoDescription"},
+	{name: "authors", shape: asRows, of: "BlogAuthor", field: "authors"},
+	{name: "categories", shape: asRows, of: "BlogTerm", field: "categories"},
+	{name: "tags", shape: asRows, of: "BlogTerm", field: "tags"},
+	{name: "published_at", shape: asTime, field: "publishedAt"},
+	{name: "blog_id"},
+}}
+
+// BlogAuthor is a row of the graph's type BlogAuthor. An author of a blog post (2026 API).
+type BlogAuthor struct{ Row }
+
+func (*BlogAuthor) describe() *RowType { return &blogAuthorType }
+
+func (r *BlogAuthor) FirstName() *string    { return r.textOrNil("first_name") }
+func (r *BlogAuthor) LastName() *string     { return r.textOrNil("last_name") }
+func (r *BlogAuthor) EmailAddress() *string { return r.textOrNil("email_address") }
+
+var blogAuthorType = RowType{name: "BlogAuthor", keys: []key{
+	{name: "first_name", field: "firstName"},
+	{name: "last_name", field: "lastName"},
+	{name: "email_address", field: "emailAddress"},
+}}
+
+// BlogTerm is a row of the graph's type BlogTerm. A category or tag of a blog post (2026 API).
+type BlogTerm struct{ Row }
+
+func (*BlogTerm) describe() *RowType { return &blogTermType }
+
+func (r *BlogTerm) Name() *string { return r.textOrNil("name") }
+
+var blogTermType = RowType{name: "BlogTerm", keys: []key{
+	{name: "name", field: "name"},
+}}
+
+// BlogTag is a row of the graph's type BlogTag. A tag for the posts of a blog (2026 API).
+type BlogTag struct{ Row }
+
+func (*BlogTag) describe() *RowType { return &blogTagType }
+
+func (r *BlogTag) Name() *string       { return r.textOrNil("name") }
+func (r *BlogTag) BlogID() string      { return r.related("blog_id", "") }
+func (r *BlogTag) BlogRef() Ref        { return Ref{Kind: KindBlog, Parent: r.parent, ID: r.BlogID()} }
+func (r *BlogTag) WorkspaceID() string { return r.parent }
+
+var blogTagType = RowType{name: "BlogTag", kind: "blog_tag", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "blog_id"},
 }}
 
 // Contact is a row of the graph's type Contact. A contact of a workspace. It can be anonymous.
@@ -515,6 +734,163 @@ var courseLessonCompletionType = RowType{name: "CourseLessonCompletion", kind: "
 	{name: "enrollment_id"},
 	{name: "lesson_id"},
 	{name: "course_id", required: true},
+}}
+
+// EmailBroadcast is a row of the graph's type EmailBroadcast. An e-mail that is sent to many contacts at once (2026 API).
+type EmailBroadcast struct{ Row }
+
+func (*EmailBroadcast) describe() *RowType { return &emailBroadcastType }
+
+func (r *EmailBroadcast) Name() *string            { return r.textOrNil("name") }
+func (r *EmailBroadcast) Status() *string          { return r.textOrNil("status") }
+func (r *EmailBroadcast) Subject() *string         { return r.textOrNil("subject") }
+func (r *EmailBroadcast) Preheadline() *string     { return r.textOrNil("preheadline") }
+func (r *EmailBroadcast) FromEmail() *string       { return r.textOrNil("from_email") }
+func (r *EmailBroadcast) FromName() *string        { return r.textOrNil("from_name") }
+func (r *EmailBroadcast) ReplyToEmail() *string    { return r.textOrNil("reply_to_email") }
+func (r *EmailBroadcast) HtmlBody() *string        { return r.textOrNil("html_body") }
+func (r *EmailBroadcast) TextBody() *string        { return r.textOrNil("text_body") }
+func (r *EmailBroadcast) SendAt() *string          { return r.textOrNil("send_at") }
+func (r *EmailBroadcast) SendAtLocalTime() *string { return r.textOrNil("send_at_local_time") }
+func (r *EmailBroadcast) TimeZone() *string        { return r.textOrNil("time_zone") }
+func (r *EmailBroadcast) SendImmediately() *bool   { return r.boolean("send_immediately") }
+func (r *EmailBroadcast) SendingAt() *time.Time    { return r.time("sending_at") }
+func (r *EmailBroadcast) CompleteAt() *time.Time   { return r.time("complete_at") }
+func (r *EmailBroadcast) ExternalID() *string      { return r.textOrNil("external_id") }
+func (r *EmailBroadcast) FilterID() string         { return r.related("filter_id", "") }
+func (r *EmailBroadcast) FilterRef() Ref {
+	return Ref{Kind: KindRefineFilter, Parent: r.parent, ID: r.FilterID()}
+}
+func (r *EmailBroadcast) TopicIDs() []string { return r.texts("topic_ids") }
+func (r *EmailBroadcast) OriginationChannelType() *string {
+	return r.textOrNil("origination_channel_type")
+}
+func (r *EmailBroadcast) OriginationChannelID() *string { return r.textOrNil("origination_channel_id") }
+func (r *EmailBroadcast) WorkspaceID() string           { return r.parent }
+
+var emailBroadcastType = RowType{name: "EmailBroadcast", kind: "email_broadcast", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "status", field: "status", raw: "rawStatus", words: emailBroadcastStatusWords, also: []string{"raw_status"}},
+	{name: "subject", field: "subject"},
+	{name: "preheadline", field: "preheadline"},
+	{name: "from_email", field: "fromEmail"},
+	{name: "from_name", field: "fromName"},
+	{name: "reply_to_email", field: "replyToEmail"},
+	{name: "html_body", field: "htmlBody"},
+	{name: "text_body", field: "textBody"},
+	{name: "send_at", field: "sendAt"},
+	{name: "send_at_local_time", field: "sendAtLocalTime"},
+	{name: "time_zone", field: "timeZone"},
+	{name: "send_immediately", shape: asBoolean, field: "sendImmediately"},
+	{name: "sending_at", shape: asTime, field: "sendingAt"},
+	{name: "complete_at", shape: asTime, field: "completeAt"},
+	{name: "external_id", field: "externalId"},
+	{name: "filter_id"},
+	{name: "topic_ids", shape: asTexts, field: "topicIds"},
+	{name: "origination_channel_type", field: "originationChannelType"},
+	{name: "origination_channel_id", field: "originationChannelId"},
+}}
+
+// EmailTopic is a row of the graph's type EmailTopic. A topic that contacts can unsubscribe from (2026 API).
+type EmailTopic struct{ Row }
+
+func (*EmailTopic) describe() *RowType { return &emailTopicType }
+
+func (r *EmailTopic) Name() *string        { return r.textOrNil("name") }
+func (r *EmailTopic) Description() *string { return r.textOrNil("description") }
+func (r *EmailTopic) WorkspaceID() string  { return r.parent }
+
+var emailTopicType = RowType{name: "EmailTopic", kind: "email_topic", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "description", field: "description"},
+}}
+
+// EmailTemplate is a row of the graph's type EmailTemplate. A template for e-mails (2026 API).
+type EmailTemplate struct{ Row }
+
+func (*EmailTemplate) describe() *RowType { return &emailTemplateType }
+
+func (r *EmailTemplate) Name() *string         { return r.textOrNil("name") }
+func (r *EmailTemplate) TemplateType() *string { return r.textOrNil("template_type") }
+func (r *EmailTemplate) WorkspaceID() string   { return r.parent }
+
+var emailTemplateType = RowType{name: "EmailTemplate", kind: "email_template", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "template_type", field: "templateType"},
+}}
+
+// EmailAddress is a row of the graph's type EmailAddress. An e-mail address that a workspace sends from (2026 API).
+type EmailAddress struct{ Row }
+
+func (*EmailAddress) describe() *RowType { return &emailAddressType }
+
+func (r *EmailAddress) EmailAddress() *string     { return r.textOrNil("email_address") }
+func (r *EmailAddress) Name() *string             { return r.textOrNil("name") }
+func (r *EmailAddress) IsWorkspaceDefault() *bool { return r.boolean("is_workspace_default") }
+func (r *EmailAddress) WorkspaceID() string       { return r.parent }
+
+var emailAddressType = RowType{name: "EmailAddress", kind: "email_address", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "email_address", field: "emailAddress"},
+	{name: "name", field: "name"},
+	{name: "is_workspace_default", shape: asBoolean, field: "isWorkspaceDefault"},
+}}
+
+// EmailSettings is a row of the graph's type EmailSettings. The settings for the e-mails of a workspace (2026 API).
+type EmailSettings struct{ Row }
+
+func (*EmailSettings) describe() *RowType { return &emailSettingsType }
+
+func (r *EmailSettings) MarketingEmailsFromAddress() *EmailSender {
+	return (*EmailSender)(r.child("marketing_emails_from_address"))
+}
+func (r *EmailSettings) MarketingEmailsReplyToAddress() *EmailSender {
+	return (*EmailSender)(r.child("marketing_emails_reply_to_address"))
+}
+func (r *EmailSettings) SystemEmailsFromAddress() *EmailSender {
+	return (*EmailSender)(r.child("system_emails_from_address"))
+}
+func (r *EmailSettings) SystemEmailsReplyToAddress() *EmailSender {
+	return (*EmailSender)(r.child("system_emails_reply_to_address"))
+}
+
+var emailSettingsType = RowType{name: "EmailSettings", keys: []key{
+	{name: "marketing_emails_from_address", shape: asRow, of: "EmailSender", field: "marketingEmailsFromAddress"},
+	{name: "marketing_emails_reply_to_address", shape: asRow, of: "EmailSender", field: "marketingEmailsReplyToAddress"},
+	{name: "system_emails_from_address", shape: asRow, of: "EmailSender", field: "systemEmailsFromAddress"},
+	{name: "system_emails_reply_to_address", shape: asRow, of: "EmailSender", field: "systemEmailsReplyToAddress"},
+}}
+
+// EmailSender is a row of the graph's type EmailSender. A name and an e-mail address (2026 API).
+type EmailSender struct{ Row }
+
+func (*EmailSender) describe() *RowType { return &emailSenderType }
+
+func (r *EmailSender) Name() *string         { return r.textOrNil("name") }
+func (r *EmailSender) EmailAddress() *string { return r.textOrNil("email_address") }
+
+var emailSenderType = RowType{name: "EmailSender", keys: []key{
+	{name: "name", field: "name"},
+	{name: "email_address", field: "emailAddress"},
 }}
 
 // Form is a row of the graph's type Form. A form of a workspace. Its submissions are `FormsSubmission` records. Submissions of forms on pages are `FormSubmission` records.
@@ -1611,14 +1987,19 @@ var productPropertyValueType = RowType{name: "ProductPropertyValue", keys: []key
 	{name: "value", field: "value"},
 }}
 
-// PlatformApplication is a row of the graph's type PlatformApplication. An application of the ClickFunnels platform.
+// PlatformApplication is a row of the graph's type PlatformApplication. A platform application: a client of the API that is registered with ClickFunnels.
 type PlatformApplication struct{ Row }
 
 func (*PlatformApplication) describe() *RowType { return &platformApplicationType }
 
+func (r *PlatformApplication) TeamID() *string       { return r.textOrNil("team_id") }
 func (r *PlatformApplication) TrustedSkus() []string { return r.texts("trusted_skus") }
+func (r *PlatformApplication) WorkspaceID() string   { return r.parent }
 
-var platformApplicationType = RowType{name: "PlatformApplication", keys: []key{
+var platformApplicationType = RowType{name: "PlatformApplication", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId"},
+	{name: "team_id", field: "teamId"},
 	{name: "public_id", field: "publicId"},
 	{name: "trusted_skus", shape: asTexts, field: "trustedSkus"},
 }}
@@ -1749,6 +2130,46 @@ var productTagType = RowType{name: "ProductTag", kind: "product_tag", parent: "w
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "name", field: "name", required: true},
 	{name: "color", field: "color", required: true},
+}}
+
+// RefineFilter is a row of the graph's type RefineFilter. A stored filter of contacts or orders, with conditions on their attributes (2026 API).
+type RefineFilter struct{ Row }
+
+func (*RefineFilter) describe() *RowType { return &refineFilterType }
+
+func (r *RefineFilter) Name() *string        { return r.textOrNil("name") }
+func (r *RefineFilter) Conjunction() *string { return r.textOrNil("conjunction") }
+func (r *RefineFilter) FilterClass() *string { return r.textOrNil("filter_class") }
+func (r *RefineFilter) Criteria() []*RefineFilterCriterion {
+	return children(&r.Row, "criteria", func(child *Record) *RefineFilterCriterion { return (*RefineFilterCriterion)(child) })
+}
+func (r *RefineFilter) WorkspaceID() string { return r.parent }
+
+var refineFilterType = RowType{name: "RefineFilter", kind: "refine_filter", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "conjunction", field: "conjunction", raw: "rawConjunction", words: refineFilterConjunctionWords, also: []string{"raw_conjunction"}},
+	{name: "filter_class", field: "filterClass"},
+	{name: "criteria", shape: asRows, of: "RefineFilterCriterion", field: "criteria"},
+}}
+
+// RefineFilterCriterion is a row of the graph's type RefineFilterCriterion. A condition of a filter (2026 API).
+type RefineFilterCriterion struct{ Row }
+
+func (*RefineFilterCriterion) describe() *RowType { return &refineFilterCriterionType }
+
+func (r *RefineFilterCriterion) Attribute() string     { return r.text("attribute") }
+func (r *RefineFilterCriterion) Clause() string        { return r.text("clause") }
+func (r *RefineFilterCriterion) Value() jsontext.Value { return r.any("value") }
+
+var refineFilterCriterionType = RowType{name: "RefineFilterCriterion", keys: []key{
+	{name: "attribute", field: "attribute", required: true},
+	{name: "clause", field: "clause", required: true},
+	{name: "value", shape: asJSON, field: "value"},
 }}
 
 // SalesPipeline is a row of the graph's type SalesPipeline. A sales pipeline. Its opportunities move through its stages.
@@ -2051,6 +2472,48 @@ var shippingPackageType = RowType{name: "ShippingPackage", kind: "shipping_packa
 	{name: "carrier", field: "carrier", raw: "rawCarrier", words: shippingCarrierWords, also: []string{"raw_carrier"}},
 }}
 
+// Site is a row of the graph's type Site. The website of a workspace (2026 API).
+type Site struct{ Row }
+
+func (*Site) describe() *RowType { return &siteType }
+
+func (r *Site) Name() *string       { return r.textOrNil("name") }
+func (r *Site) HeadCode() *string   { return r.textOrNil("head_code") }
+func (r *Site) FooterCode() *string { return r.textOrNil("footer_code") }
+func (r *Site) WorkspaceID() string { return r.parent }
+
+var siteType = RowType{name: "Site", kind: "site", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "head_code", field: "headCode", expand: true},
+	{name: "footer_code", field: "footerCode", expand: true},
+}}
+
+// Domain is a row of the graph's type Domain. A domain of a workspace (2026 API).
+type Domain struct{ Row }
+
+func (*Domain) describe() *RowType { return &domainType }
+
+func (r *Domain) Name() *string       { return r.textOrNil("name") }
+func (r *Domain) Connected() *bool    { return r.boolean("connected") }
+func (r *Domain) Status() *string     { return r.textOrNil("status") }
+func (r *Domain) WorkspaceID() string { return r.parent }
+
+var domainType = RowType{name: "Domain", kind: "domain", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name"},
+	{name: "connected", shape: asBoolean, field: "connected"},
+	{name: "status", field: "status", raw: "rawStatus", words: domainStatusWords, also: []string{"raw_status"}},
+}}
+
 // Store is a row of the graph's type Store. A store that sells products of the workspace.
 type Store struct{ Row }
 
@@ -2333,4 +2796,28 @@ var workspaceType = RowType{name: "Workspace", kind: "workspace", keys: []key{
 	{name: "name", field: "name", required: true},
 	{name: "subdomain", field: "subdomain", required: true},
 	{name: "team_id"},
+}}
+
+// ConnectedWorkspace is a row of the graph's type ConnectedWorkspace. The only workspace that a ClickFunnels token reaches (2026 API).
+type ConnectedWorkspace struct{ Row }
+
+func (*ConnectedWorkspace) describe() *RowType { return &connectedWorkspaceType }
+
+func (r *ConnectedWorkspace) TeamID() *string            { return r.textOrNil("team_id") }
+func (r *ConnectedWorkspace) TeamName() *string          { return r.textOrNil("team_name") }
+func (r *ConnectedWorkspace) WorkspaceID() *string       { return r.textOrNil("workspace_id") }
+func (r *ConnectedWorkspace) WorkspaceName() *string     { return r.textOrNil("workspace_name") }
+func (r *ConnectedWorkspace) WorkspaceURL() *string      { return r.textOrNil("workspace_url") }
+func (r *ConnectedWorkspace) WorkspaceCurrency() *string { return r.textOrNil("workspace_currency") }
+func (r *ConnectedWorkspace) WorkspaceRef() Ref {
+	return Ref{Kind: KindWorkspace, ID: r.related("workspace_id", "")}
+}
+
+var connectedWorkspaceType = RowType{name: "ConnectedWorkspace", keys: []key{
+	{name: "team_id", field: "teamId"},
+	{name: "team_name", field: "teamName"},
+	{name: "workspace_id", field: "workspaceId"},
+	{name: "workspace_name", field: "workspaceName"},
+	{name: "workspace_url", field: "workspaceUrl"},
+	{name: "workspace_currency", field: "workspaceCurrency"},
 }}

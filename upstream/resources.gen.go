@@ -4,7 +4,76 @@ package upstream
 
 import (
 	"context"
+	"net/http"
 )
+
+// ScheduledEvents lists the scheduled events of a workspace.
+func (c *Client) ScheduledEvents(ctx context.Context, p Place, q Query) (*Page[ScheduledEvent], error) {
+	return listIn[ScheduledEvent](ctx, c, p, q, "workspaces", thisWorkspace, "appointments", "scheduled_events")
+}
+
+// Blogs lists the blogs of a workspace.
+func (c *Client) Blogs(ctx context.Context, p Place, q Query) (*Page[Blog], error) {
+	return listIn[Blog](ctx, c, p, q, "workspaces", thisWorkspace, "blogs")
+}
+
+// Blog fetches a blog by its raw or public id.
+func (c *Client) Blog(ctx context.Context, p Place, id string) (*Blog, error) {
+	return oneIn[Blog](ctx, c, p, "blogs", id)
+}
+
+// UpdateBlog changes a blog, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateBlog(ctx context.Context, p Place, id string, attributes any) (*Blog, error) {
+	return updatedIn(ctx, c, http.MethodPatch, p, "blog", attributes, (*Client).Blog, "blogs", id)
+}
+
+// Owner returns the ref of the blog that the blog post belongs to.
+func (r *BlogPost) Owner() Ref { return r.BlogRef() }
+
+// BlogPosts lists the blog posts of a blog, given by its raw or public id.
+func (c *Client) BlogPosts(ctx context.Context, p Place, blog string, q Query) (*Page[BlogPost], error) {
+	return listIn[BlogPost](ctx, c, p, q, "blogs", blog, "posts")
+}
+
+// BlogPost fetches a blog post by its raw or public id.
+func (c *Client) BlogPost(ctx context.Context, p Place, id string) (*BlogPost, error) {
+	return oneIn[BlogPost](ctx, c, p, "blogs", "posts", id)
+}
+
+// CreateBlogPost creates a blog post of a blog, given by its raw or public id, with the attributes of the
+// body `blogs_post` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateBlogPost(ctx context.Context, p Place, blog string, attributes any) (*BlogPost, error) {
+	return createdBelow[Blog, BlogPost](ctx, c, p, "blogs_post", attributes, (*Client).Blog, blog, (*BlogPost).Owner, "blogs", blog, "posts")
+}
+
+// UpdateBlogPost changes a blog post, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateBlogPost(ctx context.Context, p Place, id string, attributes any) (*BlogPost, error) {
+	return updatedBelow(ctx, c, http.MethodPatch, p, "blogs_post", attributes, (*Client).BlogPost, (*BlogPost).Owner, "blogs", "posts", id)
+}
+
+// DeleteBlogPost deletes a blog post, given by its raw or public id.
+func (c *Client) DeleteBlogPost(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).BlogPost, "blogs", "posts", id)
+}
+
+// Owner returns the ref of the blog that the blog tag belongs to.
+func (r *BlogTag) Owner() Ref { return r.BlogRef() }
+
+// BlogTags lists the blog tags of a blog, given by its raw or public id.
+func (c *Client) BlogTags(ctx context.Context, p Place, blog string, q Query) (*Page[BlogTag], error) {
+	return listIn[BlogTag](ctx, c, p, q, "blogs", blog, "tags")
+}
+
+// BlogTag fetches a blog tag by its raw or public id.
+func (c *Client) BlogTag(ctx context.Context, p Place, id string) (*BlogTag, error) {
+	return oneIn[BlogTag](ctx, c, p, "blogs", "tags", id)
+}
+
+// CreateBlogTag creates a blog tag of a blog, given by its raw or public id, with the attributes of the
+// body `blogs_tag` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateBlogTag(ctx context.Context, p Place, blog string, attributes any) (*BlogTag, error) {
+	return createdBelow[Blog, BlogTag](ctx, c, p, "blogs_tag", attributes, (*Client).Blog, blog, (*BlogTag).Owner, "blogs", blog, "tags")
+}
 
 // Contacts lists the contacts of a workspace. Filter keys: id, email_address, tag_ids, is_active.
 func (c *Client) Contacts(ctx context.Context, p Place, q Query) (*Page[Contact], error) {
@@ -25,7 +94,7 @@ func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*C
 
 // UpdateContact changes a contact, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateContact(ctx context.Context, p Place, id string, attributes any) (*Contact, error) {
-	return updatedIn(ctx, c, p, "contact", attributes, (*Client).Contact, "contacts", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "contact", attributes, (*Client).Contact, "contacts", id)
 }
 
 // DeleteContact deletes a contact, given by its raw or public id.
@@ -52,7 +121,7 @@ func (c *Client) CreateContactTag(ctx context.Context, p Place, attributes any) 
 
 // UpdateContactTag changes a contact tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateContactTag(ctx context.Context, p Place, id string, attributes any) (*ContactTag, error) {
-	return updatedIn(ctx, c, p, "contacts_tag", attributes, (*Client).ContactTag, "contacts", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "contacts_tag", attributes, (*Client).ContactTag, "contacts", "tags", id)
 }
 
 // DeleteContactTag deletes a contact tag, given by its raw or public id.
@@ -98,7 +167,7 @@ func (c *Client) CourseSection(ctx context.Context, p Place, id string) (*Course
 
 // UpdateCourseSection changes a section, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateCourseSection(ctx context.Context, p Place, id string, attributes any) (*CourseSection, error) {
-	return updatedBelow(ctx, c, p, "courses_section", attributes, (*Client).CourseSection, (*CourseSection).Owner, "courses", "sections", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "courses_section", attributes, (*Client).CourseSection, (*CourseSection).Owner, "courses", "sections", id)
 }
 
 // Owner returns the ref of the section that the lesson belongs to.
@@ -116,7 +185,7 @@ func (c *Client) CourseLesson(ctx context.Context, p Place, id string) (*CourseL
 
 // UpdateCourseLesson changes a lesson, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateCourseLesson(ctx context.Context, p Place, id string, attributes any) (*CourseLesson, error) {
-	return updatedBelow(ctx, c, p, "courses_lesson", attributes, (*Client).CourseLesson, (*CourseLesson).Owner, "courses", "lessons", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "courses_lesson", attributes, (*Client).CourseLesson, (*CourseLesson).Owner, "courses", "lessons", id)
 }
 
 // Owner returns the ref of the course that the enrollment belongs to.
@@ -140,7 +209,7 @@ func (c *Client) CreateCourseEnrollment(ctx context.Context, p Place, course str
 
 // UpdateCourseEnrollment changes an enrollment, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateCourseEnrollment(ctx context.Context, p Place, id string, attributes any) (*CourseEnrollment, error) {
-	return updatedBelow(ctx, c, p, "courses_enrollment", attributes, (*Client).CourseEnrollment, (*CourseEnrollment).Owner, "courses", "enrollments", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "courses_enrollment", attributes, (*Client).CourseEnrollment, (*CourseEnrollment).Owner, "courses", "enrollments", id)
 }
 
 // Owner returns the ref of the enrollment that the lesson completion belongs to.
@@ -167,6 +236,75 @@ func (c *Client) DeleteCourseLessonCompletion(ctx context.Context, p Place, id s
 	return deletedIn(ctx, c, p, id, (*Client).CourseLessonCompletion, "courses", "lesson_completions", id)
 }
 
+// EmailBroadcasts lists the e-mail broadcasts of a workspace. Filter keys: id, status.
+func (c *Client) EmailBroadcasts(ctx context.Context, p Place, q Query) (*Page[EmailBroadcast], error) {
+	return listIn[EmailBroadcast](ctx, c, p, q, "workspaces", thisWorkspace, "emails", "broadcasts")
+}
+
+// EmailBroadcast fetches an e-mail broadcast by its raw or public id.
+func (c *Client) EmailBroadcast(ctx context.Context, p Place, id string) (*EmailBroadcast, error) {
+	return oneIn[EmailBroadcast](ctx, c, p, "emails", "broadcasts", id)
+}
+
+// CreateEmailBroadcast creates an e-mail broadcast with the attributes of the body `emails_broadcast` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateEmailBroadcast(ctx context.Context, p Place, attributes any) (*EmailBroadcast, error) {
+	row, _, err := createdIn[EmailBroadcast](ctx, c, p, "emails_broadcast", attributes, false, "workspaces", thisWorkspace, "emails", "broadcasts")
+	return row, err
+}
+
+// UpdateEmailBroadcast changes an e-mail broadcast, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateEmailBroadcast(ctx context.Context, p Place, id string, attributes any) (*EmailBroadcast, error) {
+	return updatedIn(ctx, c, http.MethodPatch, p, "emails_broadcast", attributes, (*Client).EmailBroadcast, "emails", "broadcasts", id)
+}
+
+// DeleteEmailBroadcast deletes an e-mail broadcast, given by its raw or public id.
+func (c *Client) DeleteEmailBroadcast(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).EmailBroadcast, "emails", "broadcasts", id)
+}
+
+// EmailTopics lists the e-mail topics of a workspace.
+func (c *Client) EmailTopics(ctx context.Context, p Place, q Query) (*Page[EmailTopic], error) {
+	return listIn[EmailTopic](ctx, c, p, q, "workspaces", thisWorkspace, "emails", "topics")
+}
+
+// EmailTopic fetches an e-mail topic by its raw or public id.
+func (c *Client) EmailTopic(ctx context.Context, p Place, id string) (*EmailTopic, error) {
+	return oneIn[EmailTopic](ctx, c, p, "emails", "topics", id)
+}
+
+// CreateEmailTopic creates an e-mail topic with the attributes of the body `emails_topic` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateEmailTopic(ctx context.Context, p Place, attributes any) (*EmailTopic, error) {
+	row, _, err := createdIn[EmailTopic](ctx, c, p, "emails_topic", attributes, false, "workspaces", thisWorkspace, "emails", "topics")
+	return row, err
+}
+
+// UpdateEmailTopic changes an e-mail topic, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateEmailTopic(ctx context.Context, p Place, id string, attributes any) (*EmailTopic, error) {
+	return updatedIn(ctx, c, http.MethodPatch, p, "emails_topic", attributes, (*Client).EmailTopic, "emails", "topics", id)
+}
+
+// DeleteEmailTopic deletes an e-mail topic, given by its raw or public id.
+func (c *Client) DeleteEmailTopic(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).EmailTopic, "emails", "topics", id)
+}
+
+// EmailTemplates lists the e-mail templates of a workspace.
+func (c *Client) EmailTemplates(ctx context.Context, p Place, q Query) (*Page[EmailTemplate], error) {
+	return listIn[EmailTemplate](ctx, c, p, q, "workspaces", thisWorkspace, "emails", "templates")
+}
+
+// EmailTemplate fetches an e-mail template by its raw or public id.
+func (c *Client) EmailTemplate(ctx context.Context, p Place, id string) (*EmailTemplate, error) {
+	return oneIn[EmailTemplate](ctx, c, p, "emails", "templates", id)
+}
+
+// EmailAddresses lists the e-mail addresses of a workspace.
+func (c *Client) EmailAddresses(ctx context.Context, p Place, q Query) (*Page[EmailAddress], error) {
+	return listIn[EmailAddress](ctx, c, p, q, "workspaces", thisWorkspace, "emails", "addresses")
+}
+
 // Forms lists the forms of a workspace.
 func (c *Client) Forms(ctx context.Context, p Place, q Query) (*Page[Form], error) {
 	return listIn[Form](ctx, c, p, q, "workspaces", thisWorkspace, "forms")
@@ -186,7 +324,7 @@ func (c *Client) CreateForm(ctx context.Context, p Place, attributes any) (*Form
 
 // UpdateForm changes a form, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateForm(ctx context.Context, p Place, id string, attributes any) (*Form, error) {
-	return updatedIn(ctx, c, p, "form", attributes, (*Client).Form, "forms", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "form", attributes, (*Client).Form, "forms", id)
 }
 
 // DeleteForm deletes a form, given by its raw or public id.
@@ -215,7 +353,7 @@ func (c *Client) CreateFormFieldSet(ctx context.Context, p Place, form string, a
 
 // UpdateFormFieldSet changes a field set, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormFieldSet(ctx context.Context, p Place, id string, attributes any) (*FormFieldSet, error) {
-	return updatedBelow(ctx, c, p, "forms_field_set", attributes, (*Client).FormFieldSet, (*FormFieldSet).Owner, "forms", "field_sets", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "forms_field_set", attributes, (*Client).FormFieldSet, (*FormFieldSet).Owner, "forms", "field_sets", id)
 }
 
 // DeleteFormFieldSet deletes a field set, given by its raw or public id.
@@ -244,7 +382,7 @@ func (c *Client) CreateFormField(ctx context.Context, p Place, fieldSet string, 
 
 // UpdateFormField changes a form field, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormField(ctx context.Context, p Place, id string, attributes any) (*FormField, error) {
-	return updatedBelow(ctx, c, p, "forms_field", attributes, (*Client).FormField, (*FormField).Owner, "forms", "fields", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "forms_field", attributes, (*Client).FormField, (*FormField).Owner, "forms", "fields", id)
 }
 
 // DeleteFormField deletes a form field, given by its raw or public id.
@@ -273,7 +411,7 @@ func (c *Client) CreateFormFieldOption(ctx context.Context, p Place, field strin
 
 // UpdateFormFieldOption changes a form field option, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormFieldOption(ctx context.Context, p Place, id string, attributes any) (*FormFieldOption, error) {
-	return updatedBelow(ctx, c, p, "forms_fields_option", attributes, (*Client).FormFieldOption, (*FormFieldOption).Owner, "forms", "fields", "options", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "forms_fields_option", attributes, (*Client).FormFieldOption, (*FormFieldOption).Owner, "forms", "fields", "options", id)
 }
 
 // DeleteFormFieldOption deletes a form field option, given by its raw or public id.
@@ -302,7 +440,7 @@ func (c *Client) CreateFormsSubmission(ctx context.Context, p Place, form string
 
 // UpdateFormsSubmission changes a submission, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormsSubmission(ctx context.Context, p Place, id string, attributes any) (*FormsSubmission, error) {
-	return updatedBelow(ctx, c, p, "forms_submission", attributes, (*Client).FormsSubmission, (*FormsSubmission).Owner, "forms", "submissions", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "forms_submission", attributes, (*Client).FormsSubmission, (*FormsSubmission).Owner, "forms", "submissions", id)
 }
 
 // DeleteFormsSubmission deletes a submission, given by its raw or public id.
@@ -331,7 +469,7 @@ func (c *Client) CreateFormsSubmissionAnswer(ctx context.Context, p Place, submi
 
 // UpdateFormsSubmissionAnswer changes an answer, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormsSubmissionAnswer(ctx context.Context, p Place, id string, attributes any) (*FormsSubmissionAnswer, error) {
-	return updatedBelow(ctx, c, p, "forms_submissions_answer", attributes, (*Client).FormsSubmissionAnswer, (*FormsSubmissionAnswer).Owner, "forms", "submissions", "answers", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "forms_submissions_answer", attributes, (*Client).FormsSubmissionAnswer, (*FormsSubmissionAnswer).Owner, "forms", "submissions", "answers", id)
 }
 
 // DeleteFormsSubmissionAnswer deletes an answer, given by its raw or public id.
@@ -368,7 +506,7 @@ func (c *Client) CreateFulfillment(ctx context.Context, p Place, attributes any)
 
 // UpdateFulfillment changes a fulfillment, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFulfillment(ctx context.Context, p Place, id string, attributes any) (*Fulfillment, error) {
-	return updatedIn(ctx, c, p, "fulfillment", attributes, (*Client).Fulfillment, "fulfillments", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "fulfillment", attributes, (*Client).Fulfillment, "fulfillments", id)
 }
 
 // DeleteFulfillment deletes a fulfillment, given by its raw or public id.
@@ -400,7 +538,7 @@ func (c *Client) CreateFulfillmentLocation(ctx context.Context, p Place, attribu
 
 // UpdateFulfillmentLocation changes a location, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFulfillmentLocation(ctx context.Context, p Place, id string, attributes any) (*FulfillmentLocation, error) {
-	return updatedIn(ctx, c, p, "fulfillments_location", attributes, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "fulfillments_location", attributes, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
 }
 
 // DeleteFulfillmentLocation deletes a location, given by its raw or public id.
@@ -420,7 +558,7 @@ func (c *Client) Funnel(ctx context.Context, p Place, id string) (*Funnel, error
 
 // UpdateFunnel changes a funnel, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFunnel(ctx context.Context, p Place, id string, attributes any) (*Funnel, error) {
-	return updatedIn(ctx, c, p, "funnel", attributes, (*Client).Funnel, "funnels", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "funnel", attributes, (*Client).Funnel, "funnels", id)
 }
 
 // FunnelTags lists the funnel tags of a workspace. Filter keys: id, name.
@@ -442,7 +580,7 @@ func (c *Client) CreateFunnelTag(ctx context.Context, p Place, attributes any) (
 
 // UpdateFunnelTag changes a funnel tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFunnelTag(ctx context.Context, p Place, id string, attributes any) (*FunnelTag, error) {
-	return updatedIn(ctx, c, p, "funnels_tag", attributes, (*Client).FunnelTag, "funnels", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "funnels_tag", attributes, (*Client).FunnelTag, "funnels", "tags", id)
 }
 
 // DeleteFunnelTag deletes a funnel tag, given by its raw or public id.
@@ -469,7 +607,7 @@ func (c *Client) CreateImage(ctx context.Context, p Place, attributes any) (*Ima
 
 // UpdateImage changes an image, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateImage(ctx context.Context, p Place, id string, attributes any) (*Image, error) {
-	return updatedIn(ctx, c, p, "image", attributes, (*Client).Image, "images", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "image", attributes, (*Client).Image, "images", id)
 }
 
 // DeleteImage deletes an image, given by its raw or public id.
@@ -489,7 +627,7 @@ func (c *Client) Order(ctx context.Context, p Place, id string) (*Order, error) 
 
 // UpdateOrder changes an order, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateOrder(ctx context.Context, p Place, id string, attributes any) (*Order, error) {
-	return updatedIn(ctx, c, p, "order", attributes, (*Client).Order, "orders", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "order", attributes, (*Client).Order, "orders", id)
 }
 
 // Owner returns the ref of the order that the invoice belongs to.
@@ -539,7 +677,7 @@ func (c *Client) CreateOrderTag(ctx context.Context, p Place, attributes any) (*
 
 // UpdateOrderTag changes an order tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateOrderTag(ctx context.Context, p Place, id string, attributes any) (*OrderTag, error) {
-	return updatedIn(ctx, c, p, "orders_tag", attributes, (*Client).OrderTag, "orders", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "orders_tag", attributes, (*Client).OrderTag, "orders", "tags", id)
 }
 
 // DeleteOrderTag deletes an order tag, given by its raw or public id.
@@ -585,7 +723,7 @@ func (c *Client) Page(ctx context.Context, p Place, id string) (*WebPage, error)
 
 // UpdatePage changes a page, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdatePage(ctx context.Context, p Place, id string, attributes any) (*WebPage, error) {
-	return updatedIn(ctx, c, p, "page", attributes, (*Client).Page, "pages", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "page", attributes, (*Client).Page, "pages", id)
 }
 
 // Products lists the products of a workspace. Filter keys: id, visible_in_store, visible_in_customer_center, archived.
@@ -607,7 +745,7 @@ func (c *Client) CreateProduct(ctx context.Context, p Place, attributes any) (*P
 
 // UpdateProduct changes a product, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProduct(ctx context.Context, p Place, id string, attributes any) (*Product, error) {
-	return updatedIn(ctx, c, p, "product", attributes, (*Client).Product, "products", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "product", attributes, (*Client).Product, "products", id)
 }
 
 // ArchiveProduct archives a product, given by its raw or public id.
@@ -641,7 +779,7 @@ func (c *Client) CreateProductVariant(ctx context.Context, p Place, product stri
 
 // UpdateProductVariant changes a variant, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductVariant(ctx context.Context, p Place, id string, attributes any) (*ProductVariant, error) {
-	return updatedBelow(ctx, c, p, "products_variant", attributes, (*Client).ProductVariant, (*ProductVariant).Owner, "products", "variants", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "products_variant", attributes, (*Client).ProductVariant, (*ProductVariant).Owner, "products", "variants", id)
 }
 
 // Owner returns the ref of the variant that the price belongs to.
@@ -659,7 +797,7 @@ func (c *Client) ProductPrice(ctx context.Context, p Place, id string) (*Product
 
 // UpdateProductPrice changes a price, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductPrice(ctx context.Context, p Place, id string, attributes any) (*ProductPrice, error) {
-	return updatedBelow(ctx, c, p, "products_price", attributes, (*Client).ProductPrice, (*ProductPrice).Owner, "products", "prices", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "products_price", attributes, (*Client).ProductPrice, (*ProductPrice).Owner, "products", "prices", id)
 }
 
 // ProductCollections lists the product collections of a workspace. Filter keys: id, visible_in_store, archived.
@@ -681,7 +819,7 @@ func (c *Client) CreateProductCollection(ctx context.Context, p Place, attribute
 
 // UpdateProductCollection changes a product collection, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductCollection(ctx context.Context, p Place, id string, attributes any) (*ProductCollection, error) {
-	return updatedIn(ctx, c, p, "products_collection", attributes, (*Client).ProductCollection, "products", "collections", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "products_collection", attributes, (*Client).ProductCollection, "products", "collections", id)
 }
 
 // ProductTags lists the product tags of a workspace. Filter keys: id.
@@ -703,12 +841,39 @@ func (c *Client) CreateProductTag(ctx context.Context, p Place, attributes any) 
 
 // UpdateProductTag changes a product tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductTag(ctx context.Context, p Place, id string, attributes any) (*ProductTag, error) {
-	return updatedIn(ctx, c, p, "products_tag", attributes, (*Client).ProductTag, "products", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "products_tag", attributes, (*Client).ProductTag, "products", "tags", id)
 }
 
 // DeleteProductTag deletes a product tag, given by its raw or public id.
 func (c *Client) DeleteProductTag(ctx context.Context, p Place, id string) error {
 	return deletedIn(ctx, c, p, id, (*Client).ProductTag, "products", "tags", id)
+}
+
+// RefineFilters lists the filters of a workspace. Filter keys: name.
+func (c *Client) RefineFilters(ctx context.Context, p Place, q Query) (*Page[RefineFilter], error) {
+	return listIn[RefineFilter](ctx, c, p, q, "workspaces", thisWorkspace, "refine_filters")
+}
+
+// RefineFilter fetches a filter by its raw or public id.
+func (c *Client) RefineFilter(ctx context.Context, p Place, id string) (*RefineFilter, error) {
+	return oneIn[RefineFilter](ctx, c, p, "refine_filters", id)
+}
+
+// CreateRefineFilter creates a filter with the attributes of the body `refine_filter` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateRefineFilter(ctx context.Context, p Place, attributes any) (*RefineFilter, error) {
+	row, _, err := createdIn[RefineFilter](ctx, c, p, "refine_filter", attributes, false, "workspaces", thisWorkspace, "refine_filters")
+	return row, err
+}
+
+// UpdateRefineFilter changes a filter, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateRefineFilter(ctx context.Context, p Place, id string, attributes any) (*RefineFilter, error) {
+	return updatedIn(ctx, c, http.MethodPatch, p, "refine_filter", attributes, (*Client).RefineFilter, "refine_filters", id)
+}
+
+// DeleteRefineFilter deletes a filter, given by its raw or public id.
+func (c *Client) DeleteRefineFilter(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).RefineFilter, "refine_filters", id)
 }
 
 // SalesPipelines lists the sales pipelines of a workspace. Filter keys: id.
@@ -730,7 +895,7 @@ func (c *Client) CreateSalesPipeline(ctx context.Context, p Place, attributes an
 
 // UpdateSalesPipeline changes a sales pipeline, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesPipeline(ctx context.Context, p Place, id string, attributes any) (*SalesPipeline, error) {
-	return updatedIn(ctx, c, p, "sales_pipeline", attributes, (*Client).SalesPipeline, "sales", "pipelines", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "sales_pipeline", attributes, (*Client).SalesPipeline, "sales", "pipelines", id)
 }
 
 // Owner returns the ref of the sales pipeline that the pipeline stage belongs to.
@@ -754,7 +919,7 @@ func (c *Client) CreateSalesPipelineStage(ctx context.Context, p Place, pipeline
 
 // UpdateSalesPipelineStage changes a pipeline stage, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesPipelineStage(ctx context.Context, p Place, id string, attributes any) (*SalesPipelineStage, error) {
-	return updatedBelow(ctx, c, p, "sales_pipelines_stage", attributes, (*Client).SalesPipelineStage, (*SalesPipelineStage).Owner, "sales", "pipelines", "stages", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "sales_pipelines_stage", attributes, (*Client).SalesPipelineStage, (*SalesPipelineStage).Owner, "sales", "pipelines", "stages", id)
 }
 
 // DeleteSalesPipelineStage deletes a pipeline stage, given by its raw or public id.
@@ -781,7 +946,7 @@ func (c *Client) CreateSalesOpportunity(ctx context.Context, p Place, attributes
 
 // UpdateSalesOpportunity changes a sales opportunity, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesOpportunity(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunity, error) {
-	return updatedIn(ctx, c, p, "sales_opportunity", attributes, (*Client).SalesOpportunity, "sales", "opportunities", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "sales_opportunity", attributes, (*Client).SalesOpportunity, "sales", "opportunities", id)
 }
 
 // DeleteSalesOpportunity deletes a sales opportunity, given by its raw or public id.
@@ -810,7 +975,7 @@ func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opport
 
 // UpdateSalesOpportunityNote changes a note, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesOpportunityNote(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunityNote, error) {
-	return updatedBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
 }
 
 // DeleteSalesOpportunityNote deletes a note, given by its raw or public id.
@@ -837,7 +1002,7 @@ func (c *Client) CreateShippingProfile(ctx context.Context, p Place, attributes 
 
 // UpdateShippingProfile changes a shipping profile, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingProfile(ctx context.Context, p Place, id string, attributes any) (*ShippingProfile, error) {
-	return updatedIn(ctx, c, p, "shipping_profile", attributes, (*Client).ShippingProfile, "shipping", "profiles", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "shipping_profile", attributes, (*Client).ShippingProfile, "shipping", "profiles", id)
 }
 
 // DeleteShippingProfile deletes a shipping profile, given by its raw or public id.
@@ -879,7 +1044,7 @@ func (c *Client) CreateShippingZone(ctx context.Context, p Place, locationGroup 
 
 // UpdateShippingZone changes a shipping zone, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingZone(ctx context.Context, p Place, id string, attributes any) (*ShippingZone, error) {
-	return updatedBelow(ctx, c, p, "shipping_zone", attributes, (*Client).ShippingZone, (*ShippingZone).Owner, "shipping", "zones", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "shipping_zone", attributes, (*Client).ShippingZone, (*ShippingZone).Owner, "shipping", "zones", id)
 }
 
 // DeleteShippingZone deletes a shipping zone, given by its raw or public id.
@@ -908,7 +1073,7 @@ func (c *Client) CreateShippingRate(ctx context.Context, p Place, zone string, a
 
 // UpdateShippingRate changes a shipping rate, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingRate(ctx context.Context, p Place, id string, attributes any) (*ShippingRate, error) {
-	return updatedBelow(ctx, c, p, "shipping_rate", attributes, (*Client).ShippingRate, (*ShippingRate).Owner, "shipping", "rates", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, "shipping_rate", attributes, (*Client).ShippingRate, (*ShippingRate).Owner, "shipping", "rates", id)
 }
 
 // DeleteShippingRate deletes a shipping rate, given by its raw or public id.
@@ -935,7 +1100,7 @@ func (c *Client) CreateShippingRateName(ctx context.Context, p Place, attributes
 
 // UpdateShippingRateName changes a shipping rate name, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingRateName(ctx context.Context, p Place, id string, attributes any) (*ShippingRateName, error) {
-	return updatedIn(ctx, c, p, "shipping_rates_name", attributes, (*Client).ShippingRateName, "shipping", "rates", "names", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "shipping_rates_name", attributes, (*Client).ShippingRateName, "shipping", "rates", "names", id)
 }
 
 // DeleteShippingRateName deletes a shipping rate name, given by its raw or public id.
@@ -962,12 +1127,27 @@ func (c *Client) CreateShippingPackage(ctx context.Context, p Place, attributes 
 
 // UpdateShippingPackage changes a shipping package, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingPackage(ctx context.Context, p Place, id string, attributes any) (*ShippingPackage, error) {
-	return updatedIn(ctx, c, p, "shipping_package", attributes, (*Client).ShippingPackage, "shipping", "packages", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "shipping_package", attributes, (*Client).ShippingPackage, "shipping", "packages", id)
 }
 
 // DeleteShippingPackage deletes a shipping package, given by its raw or public id.
 func (c *Client) DeleteShippingPackage(ctx context.Context, p Place, id string) error {
 	return deletedIn(ctx, c, p, id, (*Client).ShippingPackage, "shipping", "packages", id)
+}
+
+// Sites lists the sites of a workspace.
+func (c *Client) Sites(ctx context.Context, p Place, q Query) (*Page[Site], error) {
+	return listIn[Site](ctx, c, p, q, "workspaces", thisWorkspace, "site")
+}
+
+// Domains lists the domains of a workspace.
+func (c *Client) Domains(ctx context.Context, p Place, q Query) (*Page[Domain], error) {
+	return listIn[Domain](ctx, c, p, q, "workspaces", thisWorkspace, "domains")
+}
+
+// Domain fetches a domain by its raw or public id.
+func (c *Client) Domain(ctx context.Context, p Place, id string) (*Domain, error) {
+	return oneIn[Domain](ctx, c, p, "domains", id)
 }
 
 // Stores lists the stores of a workspace.
@@ -989,7 +1169,7 @@ func (c *Client) CreateStore(ctx context.Context, p Place, attributes any) (*Sto
 
 // UpdateStore changes a store, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateStore(ctx context.Context, p Place, id string, attributes any) (*Store, error) {
-	return updatedIn(ctx, c, p, "store", attributes, (*Client).Store, "stores", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "store", attributes, (*Client).Store, "stores", id)
 }
 
 // DeleteStore deletes a store, given by its raw or public id.
@@ -1009,7 +1189,7 @@ func (c *Client) Theme(ctx context.Context, p Place, id string) (*Theme, error) 
 
 // UpdateTheme changes a theme, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateTheme(ctx context.Context, p Place, id string, attributes any) (*Theme, error) {
-	return updatedIn(ctx, c, p, "theme", attributes, (*Client).Theme, "themes", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "theme", attributes, (*Client).Theme, "themes", id)
 }
 
 // Styles lists the styles of a workspace.
@@ -1036,7 +1216,7 @@ func (c *Client) CreateWebhookEndpoint(ctx context.Context, p Place, attributes 
 
 // UpdateWebhookEndpoint changes a webhook endpoint, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateWebhookEndpoint(ctx context.Context, p Place, id string, attributes any) (*WebhookEndpoint, error) {
-	return updatedIn(ctx, c, p, "webhooks_outgoing_endpoint", attributes, (*Client).WebhookEndpoint, "webhooks", "outgoing", "endpoints", id)
+	return updatedIn(ctx, c, http.MethodPut, p, "webhooks_outgoing_endpoint", attributes, (*Client).WebhookEndpoint, "webhooks", "outgoing", "endpoints", id)
 }
 
 // DeleteWebhookEndpoint deletes a webhook endpoint, given by its raw or public id.

@@ -91,15 +91,6 @@ func LongestChain(calls []Call) (longest int) {
 	return longest
 }
 
-// pathWords holds the path segments that are not ids.
-var pathWords = func() map[string]bool {
-	all := make(map[string]bool)
-	for _, word := range append(resourceWords, "upsert", "gdpr_destroy") {
-		all[word] = true
-	}
-	return all
-}()
-
 // pathTemplateSize is the initial capacity for a path's template, in bytes.
 const pathTemplateSize = 64
 

@@ -85,9 +85,9 @@ func foreignRecord() *Error {
 	return failed
 }
 
-// updatedIn updates a record on a workspace's host. find reads the record. Updates are partial:
-// absent attributes stay unchanged, and null clears one (clickfunnels-api.md §4).
-func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
+// updatedIn updates a record on a workspace's host. find reads the record. Updates are partial,
+// with PUT and with PATCH: absent attributes stay unchanged, and null clears one (clickfunnels-api.md §4).
+func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
 	p, err := c.locateForWrite(ctx, p, func(p Place) error {
 		_, err := find(c, ctx, p, segments[len(segments)-1])
 		return err
@@ -96,7 +96,7 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 		return nil, err
 	}
 	return onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
-		row, _, err := writeRecord[T, P](ctx, c, http.MethodPut, p, segments, key, attributes, true)
+		row, _, err := writeRecord[T, P](ctx, c, method, p, segments, key, attributes, true)
 		return row, err
 	})
 }

@@ -735,6 +735,52 @@ func (ec *executionContext) fieldContext_DeleteProductTagPayload_userErrors(_ co
 	return fc, nil
 }
 
+func (ec *executionContext) _PlatformApplication_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.PlatformApplication) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlatformApplication_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOID2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PlatformApplication_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformApplication", field, true, false, "ID")
+}
+
+func (ec *executionContext) _PlatformApplication_teamId(ctx context.Context, field graphql.CollectedField, obj *upstream.PlatformApplication) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlatformApplication_teamId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TeamID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PlatformApplication_teamId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformApplication", field, true, false, "ID")
+}
+
 func (ec *executionContext) _PlatformApplication_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.PlatformApplication) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7879,6 +7925,16 @@ func (ec *executionContext) _PlatformApplication(ctx context.Context, sel ast.Se
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PlatformApplication")
+		case "rawId":
+			out.Values[i] = ec._PlatformApplication_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "teamId":
+			out.Values[i] = ec._PlatformApplication_teamId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "publicId":
 			out.Values[i] = ec._PlatformApplication_publicId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {

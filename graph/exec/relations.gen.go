@@ -85,6 +85,168 @@ func lists[T comparable](values [][]T, err error) ([]any, error) {
 }
 
 var relations = map[string]*Relation{
+	"ScheduledEvent.order": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ScheduledEvent_order,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ScheduledEvent().Order(ctx, typed(objs, func(r *upstream.Record) *upstream.ScheduledEvent { return (*upstream.ScheduledEvent)(r) })))
+		},
+	},
+	"ScheduledEvent.primaryContact": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ScheduledEvent_primaryContact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ScheduledEvent().PrimaryContact(ctx, typed(objs, func(r *upstream.Record) *upstream.ScheduledEvent { return (*upstream.ScheduledEvent)(r) })))
+		},
+	},
+	"ScheduledEvent.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ScheduledEvent_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ScheduledEvent().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ScheduledEvent { return (*upstream.ScheduledEvent)(r) })))
+		},
+	},
+	"Workspace.scheduledEvents": {
+		context: (*executionContext).fieldContext_Workspace_scheduledEvents,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ScheduledEvents(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.scheduledEvent": {
+		context: (*executionContext).fieldContext_Query_scheduledEvent,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ScheduledEvent(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Blog.seoImage": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Blog_seoImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Blog().SeoImage(ctx, typed(objs, func(r *upstream.Record) *upstream.Blog { return (*upstream.Blog)(r) })))
+		},
+	},
+	"Blog.theme": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Blog_theme,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Blog().Theme(ctx, typed(objs, func(r *upstream.Record) *upstream.Blog { return (*upstream.Blog)(r) })))
+		},
+	},
+	"Blog.style": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Blog_style,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Blog().Style(ctx, typed(objs, func(r *upstream.Record) *upstream.Blog { return (*upstream.Blog)(r) })))
+		},
+	},
+	"Blog.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Blog_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Blog().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Blog { return (*upstream.Blog)(r) })))
+		},
+	},
+	"Workspace.blogs": {
+		context: (*executionContext).fieldContext_Workspace_blogs,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Blogs(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.blog": {
+		context: (*executionContext).fieldContext_Query_blog,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Blog(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.updateBlog": {
+		context: (*executionContext).fieldContext_Mutation_updateBlog,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateBlog(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"BlogPost.image": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_BlogPost_image,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.BlogPost().Image(ctx, typed(objs, func(r *upstream.Record) *upstream.BlogPost { return (*upstream.BlogPost)(r) })))
+		},
+	},
+	"BlogPost.blog": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_BlogPost_blog,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.BlogPost().Blog(ctx, typed(objs, func(r *upstream.Record) *upstream.BlogPost { return (*upstream.BlogPost)(r) })))
+		},
+	},
+	"BlogPost.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_BlogPost_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.BlogPost().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.BlogPost { return (*upstream.BlogPost)(r) })))
+		},
+	},
+	"Blog.posts": {
+		context: (*executionContext).fieldContext_Blog_posts,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Blog().Posts(ctx, typed(objs, func(r *upstream.Record) *upstream.Blog { return (*upstream.Blog)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.blogPost": {
+		context: (*executionContext).fieldContext_Query_blogPost,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().BlogPost(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createBlogPost": {
+		context: (*executionContext).fieldContext_Mutation_createBlogPost,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateBlogPost(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateBlogPost": {
+		context: (*executionContext).fieldContext_Mutation_updateBlogPost,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateBlogPost(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteBlogPost": {
+		context: (*executionContext).fieldContext_Mutation_deleteBlogPost,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteBlogPost(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"BlogTag.blog": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_BlogTag_blog,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.BlogTag().Blog(ctx, typed(objs, func(r *upstream.Record) *upstream.BlogTag { return (*upstream.BlogTag)(r) })))
+		},
+	},
+	"BlogTag.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_BlogTag_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.BlogTag().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.BlogTag { return (*upstream.BlogTag)(r) })))
+		},
+	},
+	"Blog.tags": {
+		context: (*executionContext).fieldContext_Blog_tags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Blog().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Blog { return (*upstream.Blog)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.blogTag": {
+		context: (*executionContext).fieldContext_Query_blogTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().BlogTag(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createBlogTag": {
+		context: (*executionContext).fieldContext_Mutation_createBlogTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateBlogTag(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Contact.tags": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Contact_tags,
@@ -420,6 +582,132 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_deleteCourseLessonCompletion,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().DeleteCourseLessonCompletion(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"EmailBroadcast.filter": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_EmailBroadcast_filter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.EmailBroadcast().Filter(ctx, typed(objs, func(r *upstream.Record) *upstream.EmailBroadcast { return (*upstream.EmailBroadcast)(r) })))
+		},
+	},
+	"EmailBroadcast.topics": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_EmailBroadcast_topics,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.EmailBroadcast().Topics(ctx, typed(objs, func(r *upstream.Record) *upstream.EmailBroadcast { return (*upstream.EmailBroadcast)(r) })))
+		},
+	},
+	"EmailBroadcast.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_EmailBroadcast_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.EmailBroadcast().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.EmailBroadcast { return (*upstream.EmailBroadcast)(r) })))
+		},
+	},
+	"Workspace.emailBroadcasts": {
+		context: (*executionContext).fieldContext_Workspace_emailBroadcasts,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().EmailBroadcasts(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.EmailBroadcastFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.emailBroadcast": {
+		context: (*executionContext).fieldContext_Query_emailBroadcast,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().EmailBroadcast(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createEmailBroadcast": {
+		context: (*executionContext).fieldContext_Mutation_createEmailBroadcast,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateEmailBroadcast(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateEmailBroadcast": {
+		context: (*executionContext).fieldContext_Mutation_updateEmailBroadcast,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateEmailBroadcast(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteEmailBroadcast": {
+		context: (*executionContext).fieldContext_Mutation_deleteEmailBroadcast,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteEmailBroadcast(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"EmailTopic.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_EmailTopic_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.EmailTopic().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.EmailTopic { return (*upstream.EmailTopic)(r) })))
+		},
+	},
+	"Workspace.emailTopics": {
+		context: (*executionContext).fieldContext_Workspace_emailTopics,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().EmailTopics(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.emailTopic": {
+		context: (*executionContext).fieldContext_Query_emailTopic,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().EmailTopic(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createEmailTopic": {
+		context: (*executionContext).fieldContext_Mutation_createEmailTopic,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateEmailTopic(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateEmailTopic": {
+		context: (*executionContext).fieldContext_Mutation_updateEmailTopic,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateEmailTopic(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteEmailTopic": {
+		context: (*executionContext).fieldContext_Mutation_deleteEmailTopic,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteEmailTopic(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"EmailTemplate.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_EmailTemplate_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.EmailTemplate().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.EmailTemplate { return (*upstream.EmailTemplate)(r) })))
+		},
+	},
+	"Workspace.emailTemplates": {
+		context: (*executionContext).fieldContext_Workspace_emailTemplates,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().EmailTemplates(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.emailTemplate": {
+		context: (*executionContext).fieldContext_Query_emailTemplate,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().EmailTemplate(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"EmailAddress.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_EmailAddress_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.EmailAddress().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.EmailAddress { return (*upstream.EmailAddress)(r) })))
+		},
+	},
+	"Workspace.emailAddresses": {
+		context: (*executionContext).fieldContext_Workspace_emailAddresses,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().EmailAddresses(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.emailAddress": {
+		context: (*executionContext).fieldContext_Query_emailAddress,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().EmailAddress(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Form.workspace": {
@@ -1503,6 +1791,43 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().DeleteProductTag(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"RefineFilter.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_RefineFilter_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.RefineFilter().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.RefineFilter { return (*upstream.RefineFilter)(r) })))
+		},
+	},
+	"Workspace.refineFilters": {
+		context: (*executionContext).fieldContext_Workspace_refineFilters,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().RefineFilters(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.RefineFilterFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.refineFilter": {
+		context: (*executionContext).fieldContext_Query_refineFilter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().RefineFilter(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createRefineFilter": {
+		context: (*executionContext).fieldContext_Mutation_createRefineFilter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateRefineFilter(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateRefineFilter": {
+		context: (*executionContext).fieldContext_Mutation_updateRefineFilter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateRefineFilter(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteRefineFilter": {
+		context: (*executionContext).fieldContext_Mutation_deleteRefineFilter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteRefineFilter(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"SalesPipeline.stages": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipeline_stages,
@@ -1961,6 +2286,44 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().DeleteShippingPackage(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"Site.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Site_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Site().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Site { return (*upstream.Site)(r) })))
+		},
+	},
+	"Query.site": {
+		context: (*executionContext).fieldContext_Query_site,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Site(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Domain.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Domain_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Domain().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Domain { return (*upstream.Domain)(r) })))
+		},
+	},
+	"Workspace.domains": {
+		context: (*executionContext).fieldContext_Workspace_domains,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Domains(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.domain": {
+		context: (*executionContext).fieldContext_Query_domain,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Domain(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.updateSite": {
+		context: (*executionContext).fieldContext_Mutation_updateSite,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateSite(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Store.socialImage": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Store_socialImage,
@@ -2171,6 +2534,18 @@ var relations = map[string]*Relation{
 			return one(r.Query().WebhookEvent(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
+	"Workspace.site": {
+		context: (*executionContext).fieldContext_Workspace_site,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Site(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0]))
+		},
+	},
+	"Workspace.emailSettings": {
+		context: (*executionContext).fieldContext_Workspace_emailSettings,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().EmailSettings(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0]))
+		},
+	},
 	"Workspace.team": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Workspace_team,
@@ -2194,6 +2569,13 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_updateWorkspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().UpdateWorkspace(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ConnectedWorkspace.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ConnectedWorkspace_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ConnectedWorkspace().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ConnectedWorkspace { return (*upstream.ConnectedWorkspace)(r) })))
 		},
 	},
 	"Query.workspace": {

@@ -24,6 +24,10 @@ type ResolverRoot interface {
 	AppliedContactTag() AppliedContactTagResolver
 	AppliedOrderTag() AppliedOrderTagResolver
 	BillingSubscription() BillingSubscriptionResolver
+	Blog() BlogResolver
+	BlogPost() BlogPostResolver
+	BlogTag() BlogTagResolver
+	ConnectedWorkspace() ConnectedWorkspaceResolver
 	Contact() ContactResolver
 	ContactTag() ContactTagResolver
 	ContactTagging() ContactTaggingResolver
@@ -32,6 +36,11 @@ type ResolverRoot interface {
 	CourseLesson() CourseLessonResolver
 	CourseLessonCompletion() CourseLessonCompletionResolver
 	CourseSection() CourseSectionResolver
+	Domain() DomainResolver
+	EmailAddress() EmailAddressResolver
+	EmailBroadcast() EmailBroadcastResolver
+	EmailTemplate() EmailTemplateResolver
+	EmailTopic() EmailTopicResolver
 	Form() FormResolver
 	FormField() FormFieldResolver
 	FormFieldOption() FormFieldOptionResolver
@@ -60,16 +69,19 @@ type ResolverRoot interface {
 	ProductTag() ProductTagResolver
 	ProductVariant() ProductVariantResolver
 	Query() QueryResolver
+	RefineFilter() RefineFilterResolver
 	SalesOpportunity() SalesOpportunityResolver
 	SalesOpportunityNote() SalesOpportunityNoteResolver
 	SalesPipeline() SalesPipelineResolver
 	SalesPipelineStage() SalesPipelineStageResolver
+	ScheduledEvent() ScheduledEventResolver
 	ShippingLocationGroup() ShippingLocationGroupResolver
 	ShippingPackage() ShippingPackageResolver
 	ShippingProfile() ShippingProfileResolver
 	ShippingRate() ShippingRateResolver
 	ShippingRateName() ShippingRateNameResolver
 	ShippingZone() ShippingZoneResolver
+	Site() SiteResolver
 	Store() StoreResolver
 	Style() StyleResolver
 	Team() TeamResolver
@@ -115,10 +127,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ContactTagFilter", ec.unmarshalInputContactTagFilter),
 			graphql.NewInputUnmarshaler("CourseEnrollmentFilter", ec.unmarshalInputCourseEnrollmentFilter),
 			graphql.NewInputUnmarshaler("CourseLessonCompletionFilter", ec.unmarshalInputCourseLessonCompletionFilter),
+			graphql.NewInputUnmarshaler("CreateBlogPostInput", ec.unmarshalInputCreateBlogPostInput),
+			graphql.NewInputUnmarshaler("CreateBlogTagInput", ec.unmarshalInputCreateBlogTagInput),
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
 			graphql.NewInputUnmarshaler("CreateCourseEnrollmentInput", ec.unmarshalInputCreateCourseEnrollmentInput),
 			graphql.NewInputUnmarshaler("CreateCourseLessonCompletionInput", ec.unmarshalInputCreateCourseLessonCompletionInput),
+			graphql.NewInputUnmarshaler("CreateEmailBroadcastInput", ec.unmarshalInputCreateEmailBroadcastInput),
+			graphql.NewInputUnmarshaler("CreateEmailTopicInput", ec.unmarshalInputCreateEmailTopicInput),
 			graphql.NewInputUnmarshaler("CreateFormFieldInput", ec.unmarshalInputCreateFormFieldInput),
 			graphql.NewInputUnmarshaler("CreateFormFieldOptionInput", ec.unmarshalInputCreateFormFieldOptionInput),
 			graphql.NewInputUnmarshaler("CreateFormFieldSetInput", ec.unmarshalInputCreateFormFieldSetInput),
@@ -135,6 +151,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateProductPriceInput", ec.unmarshalInputCreateProductPriceInput),
 			graphql.NewInputUnmarshaler("CreateProductTagInput", ec.unmarshalInputCreateProductTagInput),
 			graphql.NewInputUnmarshaler("CreateProductVariantInput", ec.unmarshalInputCreateProductVariantInput),
+			graphql.NewInputUnmarshaler("CreateRefineFilterInput", ec.unmarshalInputCreateRefineFilterInput),
 			graphql.NewInputUnmarshaler("CreateSalesOpportunityInput", ec.unmarshalInputCreateSalesOpportunityInput),
 			graphql.NewInputUnmarshaler("CreateSalesOpportunityNoteInput", ec.unmarshalInputCreateSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("CreateSalesPipelineInput", ec.unmarshalInputCreateSalesPipelineInput),
@@ -147,9 +164,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateStoreInput", ec.unmarshalInputCreateStoreInput),
 			graphql.NewInputUnmarshaler("CreateWebhookEndpointInput", ec.unmarshalInputCreateWebhookEndpointInput),
 			graphql.NewInputUnmarshaler("CustomAttributeInput", ec.unmarshalInputCustomAttributeInput),
+			graphql.NewInputUnmarshaler("DeleteBlogPostInput", ec.unmarshalInputDeleteBlogPostInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteContactTagInput", ec.unmarshalInputDeleteContactTagInput),
 			graphql.NewInputUnmarshaler("DeleteCourseLessonCompletionInput", ec.unmarshalInputDeleteCourseLessonCompletionInput),
+			graphql.NewInputUnmarshaler("DeleteEmailBroadcastInput", ec.unmarshalInputDeleteEmailBroadcastInput),
+			graphql.NewInputUnmarshaler("DeleteEmailTopicInput", ec.unmarshalInputDeleteEmailTopicInput),
 			graphql.NewInputUnmarshaler("DeleteFormFieldInput", ec.unmarshalInputDeleteFormFieldInput),
 			graphql.NewInputUnmarshaler("DeleteFormFieldOptionInput", ec.unmarshalInputDeleteFormFieldOptionInput),
 			graphql.NewInputUnmarshaler("DeleteFormFieldSetInput", ec.unmarshalInputDeleteFormFieldSetInput),
@@ -162,6 +182,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteImageInput", ec.unmarshalInputDeleteImageInput),
 			graphql.NewInputUnmarshaler("DeleteOrderTagInput", ec.unmarshalInputDeleteOrderTagInput),
 			graphql.NewInputUnmarshaler("DeleteProductTagInput", ec.unmarshalInputDeleteProductTagInput),
+			graphql.NewInputUnmarshaler("DeleteRefineFilterInput", ec.unmarshalInputDeleteRefineFilterInput),
 			graphql.NewInputUnmarshaler("DeleteSalesOpportunityInput", ec.unmarshalInputDeleteSalesOpportunityInput),
 			graphql.NewInputUnmarshaler("DeleteSalesOpportunityNoteInput", ec.unmarshalInputDeleteSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("DeleteSalesPipelineStageInput", ec.unmarshalInputDeleteSalesPipelineStageInput),
@@ -172,6 +193,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteShippingZoneInput", ec.unmarshalInputDeleteShippingZoneInput),
 			graphql.NewInputUnmarshaler("DeleteStoreInput", ec.unmarshalInputDeleteStoreInput),
 			graphql.NewInputUnmarshaler("DeleteWebhookEndpointInput", ec.unmarshalInputDeleteWebhookEndpointInput),
+			graphql.NewInputUnmarshaler("EmailBroadcastFilter", ec.unmarshalInputEmailBroadcastFilter),
+			graphql.NewInputUnmarshaler("EmailRecipientInput", ec.unmarshalInputEmailRecipientInput),
 			graphql.NewInputUnmarshaler("FormSubmissionFilter", ec.unmarshalInputFormSubmissionFilter),
 			graphql.NewInputUnmarshaler("FulfillmentLineItemInput", ec.unmarshalInputFulfillmentLineItemInput),
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
@@ -189,6 +212,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProductTagFilter", ec.unmarshalInputProductTagFilter),
 			graphql.NewInputUnmarshaler("ProductVariantFilter", ec.unmarshalInputProductVariantFilter),
 			graphql.NewInputUnmarshaler("RedactContactInput", ec.unmarshalInputRedactContactInput),
+			graphql.NewInputUnmarshaler("RefineFilterCriterionInput", ec.unmarshalInputRefineFilterCriterionInput),
+			graphql.NewInputUnmarshaler("RefineFilterFilter", ec.unmarshalInputRefineFilterFilter),
 			graphql.NewInputUnmarshaler("RemoveContactTagInput", ec.unmarshalInputRemoveContactTagInput),
 			graphql.NewInputUnmarshaler("RemoveOrderTagInput", ec.unmarshalInputRemoveOrderTagInput),
 			graphql.NewInputUnmarshaler("ReorderFormFieldsInput", ec.unmarshalInputReorderFormFieldsInput),
@@ -198,11 +223,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SalesPipelineStageInput", ec.unmarshalInputSalesPipelineStageInput),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
 			graphql.NewInputUnmarshaler("UnarchiveProductInput", ec.unmarshalInputUnarchiveProductInput),
+			graphql.NewInputUnmarshaler("UpdateBlogInput", ec.unmarshalInputUpdateBlogInput),
+			graphql.NewInputUnmarshaler("UpdateBlogPostInput", ec.unmarshalInputUpdateBlogPostInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateContactTagInput", ec.unmarshalInputUpdateContactTagInput),
 			graphql.NewInputUnmarshaler("UpdateCourseEnrollmentInput", ec.unmarshalInputUpdateCourseEnrollmentInput),
 			graphql.NewInputUnmarshaler("UpdateCourseLessonInput", ec.unmarshalInputUpdateCourseLessonInput),
 			graphql.NewInputUnmarshaler("UpdateCourseSectionInput", ec.unmarshalInputUpdateCourseSectionInput),
+			graphql.NewInputUnmarshaler("UpdateEmailBroadcastInput", ec.unmarshalInputUpdateEmailBroadcastInput),
+			graphql.NewInputUnmarshaler("UpdateEmailTopicInput", ec.unmarshalInputUpdateEmailTopicInput),
 			graphql.NewInputUnmarshaler("UpdateFormFieldInput", ec.unmarshalInputUpdateFormFieldInput),
 			graphql.NewInputUnmarshaler("UpdateFormFieldOptionInput", ec.unmarshalInputUpdateFormFieldOptionInput),
 			graphql.NewInputUnmarshaler("UpdateFormFieldSetInput", ec.unmarshalInputUpdateFormFieldSetInput),
@@ -222,6 +251,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateProductPriceInput", ec.unmarshalInputUpdateProductPriceInput),
 			graphql.NewInputUnmarshaler("UpdateProductTagInput", ec.unmarshalInputUpdateProductTagInput),
 			graphql.NewInputUnmarshaler("UpdateProductVariantInput", ec.unmarshalInputUpdateProductVariantInput),
+			graphql.NewInputUnmarshaler("UpdateRefineFilterInput", ec.unmarshalInputUpdateRefineFilterInput),
 			graphql.NewInputUnmarshaler("UpdateSalesOpportunityInput", ec.unmarshalInputUpdateSalesOpportunityInput),
 			graphql.NewInputUnmarshaler("UpdateSalesOpportunityNoteInput", ec.unmarshalInputUpdateSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("UpdateSalesPipelineInput", ec.unmarshalInputUpdateSalesPipelineInput),
@@ -231,6 +261,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateShippingRateInput", ec.unmarshalInputUpdateShippingRateInput),
 			graphql.NewInputUnmarshaler("UpdateShippingRateNameInput", ec.unmarshalInputUpdateShippingRateNameInput),
 			graphql.NewInputUnmarshaler("UpdateShippingZoneInput", ec.unmarshalInputUpdateShippingZoneInput),
+			graphql.NewInputUnmarshaler("UpdateSiteInput", ec.unmarshalInputUpdateSiteInput),
 			graphql.NewInputUnmarshaler("UpdateStoreInput", ec.unmarshalInputUpdateStoreInput),
 			graphql.NewInputUnmarshaler("UpdateTeamInput", ec.unmarshalInputUpdateTeamInput),
 			graphql.NewInputUnmarshaler("UpdateThemeInput", ec.unmarshalInputUpdateThemeInput),
@@ -368,6 +399,1076 @@ type Address {
   Postal code.
   """
   postalCode: String
+}
+`, BuiltIn: false},
+	{Name: "../sdl/appointment.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A scheduled appointment (2026 API).
+"""
+type ScheduledEvent implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Status of the appointment. ClickFunnels may add values.
+  """
+  status: String
+
+  """
+  Start of the appointment.
+  """
+  startOn: DateTime
+
+  """
+  End of the appointment.
+  """
+  endOn: DateTime
+
+  """
+  IANA name of the time zone in which the appointment was booked.
+  """
+  tzid: String
+
+  """
+  Comments of the contact.
+  """
+  comments: String
+
+  """
+  Maximum number of invitees.
+  """
+  maxInvitees: Int
+
+  """
+  Kind of the appointment.
+  """
+  eventType: ScheduledEventType
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Order that paid for the appointment; null without one. Cost: 1 REST call per 20 orders; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  order: Order @goField(batch: true, forceResolver: true)
+
+  """
+  Contact who booked the appointment. Cost: 1 REST call per 20 contacts; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + ` and ` + "`" + `phoneNumber` + "`" + `.
+  """
+  primaryContact: Contact @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the scheduled event. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of scheduled events.
+"""
+type ScheduledEventConnection {
+  """
+  Requested scheduled events.
+  """
+  nodes: [ScheduledEvent!]!
+
+  """
+  Requested scheduled events, each with its cursor.
+  """
+  edges: [ScheduledEventEdge!]!
+
+  """
+  First and last cursor, and whether there are more scheduled events.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A scheduled event in a connection, with its cursor.
+"""
+type ScheduledEventEdge {
+  """
+  Cursor of the scheduled event, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The scheduled event.
+  """
+  node: ScheduledEvent!
+}
+
+"""
+A kind of appointment (2026 API).
+"""
+type ScheduledEventType {
+  """
+  Name of the kind.
+  """
+  name: String
+}
+
+extend type Workspace {
+  """
+  Scheduled events of the workspace. Cost: 1 REST call per 20 scheduled events.
+  """
+  scheduledEvents(
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ScheduledEventConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Scheduled event by its id. Cost: 1 REST call.
+  """
+  scheduledEvent(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ScheduledEvent
+}
+`, BuiltIn: false},
+	{Name: "../sdl/blog.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A blog of a workspace's site (2026 API).
+"""
+type Blog implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the blog.
+  """
+  name: String
+
+  """
+  URL path of the blog, without a domain.
+  """
+  currentPath: String
+
+  """
+  URL of the blog.
+  """
+  url: String
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Image for search engines. Cost: 1 REST call per image; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  seoImage: Image @goField(batch: true, forceResolver: true)
+
+  """
+  Raw id of the workspace's site.
+  """
+  siteId: ID
+
+  """
+  Theme of the blog. Cost: 1 REST call per theme; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  theme: Theme @goField(batch: true, forceResolver: true)
+
+  """
+  Style of the blog. Cost: 1 REST call per style; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  style: Style @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the blog. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of blogs.
+"""
+type BlogConnection {
+  """
+  Requested blogs.
+  """
+  nodes: [Blog!]!
+
+  """
+  Requested blogs, each with its cursor.
+  """
+  edges: [BlogEdge!]!
+
+  """
+  First and last cursor, and whether there are more blogs.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A blog in a connection, with its cursor.
+"""
+type BlogEdge {
+  """
+  Cursor of the blog, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The blog.
+  """
+  node: Blog!
+}
+
+"""
+Input of ` + "`" + `updateBlog` + "`" + `.
+"""
+input UpdateBlogInput @goModel(model: "map[string]any") {
+  """
+  Blog's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the blog's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the blog.
+  """
+  name: String
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Image for search engines. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  seoImageId: ID
+
+  """
+  Theme of the blog. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  themeId: ID
+}
+
+"""
+Result of ` + "`" + `updateBlog` + "`" + `.
+"""
+type UpdateBlogPayload {
+  """
+  Blog after the change. Null if the change was rejected.
+  """
+  blog: Blog @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A post of a blog (2026 API).
+"""
+type BlogPost implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Title of the post.
+  """
+  title: String
+
+  """
+  Audience of the post.
+  """
+  visibility: BlogPostVisibility
+
+  """
+  URL path of the post, without a domain.
+  """
+  currentPath: String
+
+  """
+  URL of the post.
+  """
+  url: String
+
+  """
+  Summary of the post.
+  """
+  excerptContent: String
+
+  """
+  Content of the post as markup.
+  """
+  markup: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Image of the post. Cost: 1 REST call per image; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  image: Image @goField(batch: true, forceResolver: true)
+
+  """
+  URL of the image.
+  """
+  imageUrl: String
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Authors of the post.
+  """
+  authors: [BlogAuthor!]
+
+  """
+  Categories of the post.
+  """
+  categories: [BlogTerm!]
+
+  """
+  Tags of the post. ClickFunnels sends their names without ids.
+  """
+  tags: [BlogTerm!]
+
+  """
+  Time of publication.
+  """
+  publishedAt: DateTime
+
+  """
+  Blog that contains the post. Cost: 1 REST call per blog; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  blog: Blog @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Original value of ` + "`" + `visibility` + "`" + ` from ClickFunnels. Use it if ` + "`" + `visibility` + "`" + ` is ` + "`" + `UNKNOWN` + "`" + `.
+  """
+  rawVisibility: String @goField(name: "Visibility")
+
+  """
+  Workspace of the blog post. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of blog posts.
+"""
+type BlogPostConnection {
+  """
+  Requested blog posts.
+  """
+  nodes: [BlogPost!]!
+
+  """
+  Requested blog posts, each with its cursor.
+  """
+  edges: [BlogPostEdge!]!
+
+  """
+  First and last cursor, and whether there are more blog posts.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A blog post in a connection, with its cursor.
+"""
+type BlogPostEdge {
+  """
+  Cursor of the blog post, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The blog post.
+  """
+  node: BlogPost!
+}
+
+"""
+Input of ` + "`" + `createBlogPost` + "`" + `.
+"""
+input CreateBlogPostInput @goModel(model: "map[string]any") {
+  """
+  Blog's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  blogId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the blog's workspace. Required unless ` + "`" + `blogId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Title of the post.
+  """
+  title: String
+
+  """
+  Audience of the post.
+  """
+  visibility: BlogPostVisibility
+
+  """
+  Summary of the post.
+  """
+  excerptContent: String
+
+  """
+  Content of the post as markup.
+  """
+  markup: String
+
+  """
+  Image of the post. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageId: ID
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Time of publication.
+  """
+  publishedAt: DateTime
+}
+
+"""
+Result of ` + "`" + `createBlogPost` + "`" + `.
+"""
+type CreateBlogPostPayload {
+  """
+  Blog post after the change. Null if the change was rejected.
+  """
+  blogPost: BlogPost @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateBlogPost` + "`" + `.
+"""
+input UpdateBlogPostInput @goModel(model: "map[string]any") {
+  """
+  Blog post's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the blog post's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Title of the post.
+  """
+  title: String
+
+  """
+  Audience of the post.
+  """
+  visibility: BlogPostVisibility
+
+  """
+  Summary of the post.
+  """
+  excerptContent: String
+
+  """
+  Content of the post as markup.
+  """
+  markup: String
+
+  """
+  Image of the post. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageId: ID
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Time of publication.
+  """
+  publishedAt: DateTime
+}
+
+"""
+Result of ` + "`" + `updateBlogPost` + "`" + `.
+"""
+type UpdateBlogPostPayload {
+  """
+  Blog post after the change. Null if the change was rejected.
+  """
+  blogPost: BlogPost @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteBlogPost` + "`" + `.
+"""
+input DeleteBlogPostInput @goModel(model: "map[string]any") {
+  """
+  Blog post's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the blog post's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteBlogPost` + "`" + `.
+"""
+type DeleteBlogPostPayload {
+  """
+  Global id of the deleted blog post. Null if the change was rejected.
+  """
+  deletedBlogPostId: ID @goField(name: "ID")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+An author of a blog post (2026 API).
+"""
+type BlogAuthor {
+  """
+  First name of the author.
+  """
+  firstName: String
+
+  """
+  Last name of the author.
+  """
+  lastName: String
+
+  """
+  E-mail address of the author.
+  """
+  emailAddress: String
+}
+
+"""
+A category or tag of a blog post (2026 API).
+"""
+type BlogTerm {
+  """
+  Name of the category or tag.
+  """
+  name: String
+}
+
+"""
+The audience of a blog post (2026 API).
+"""
+enum BlogPostVisibility @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.BlogPostVisibility") {
+  """
+  Only the team.
+  """
+  DRAFT
+
+  """
+  Members only.
+  """
+  MEMBERS_ONLY
+
+  """
+  Everybody.
+  """
+  PUBLIC
+
+  """
+  Everybody, from ` + "`" + `publishedAt` + "`" + ` on.
+  """
+  SCHEDULED
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+A tag for the posts of a blog (2026 API).
+"""
+type BlogTag implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the tag.
+  """
+  name: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Blog that the tag belongs to. Cost: 1 REST call per blog; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  blog: Blog @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the blog tag. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of blog tags.
+"""
+type BlogTagConnection {
+  """
+  Requested blog tags.
+  """
+  nodes: [BlogTag!]!
+
+  """
+  Requested blog tags, each with its cursor.
+  """
+  edges: [BlogTagEdge!]!
+
+  """
+  First and last cursor, and whether there are more blog tags.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A blog tag in a connection, with its cursor.
+"""
+type BlogTagEdge {
+  """
+  Cursor of the blog tag, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The blog tag.
+  """
+  node: BlogTag!
+}
+
+"""
+Input of ` + "`" + `createBlogTag` + "`" + `.
+"""
+input CreateBlogTagInput @goModel(model: "map[string]any") {
+  """
+  Blog's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  blogId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the blog's workspace. Required unless ` + "`" + `blogId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the tag.
+  """
+  name: String!
+}
+
+"""
+Result of ` + "`" + `createBlogTag` + "`" + `.
+"""
+type CreateBlogTagPayload {
+  """
+  Blog tag after the change. Null if the change was rejected.
+  """
+  blogTag: BlogTag @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+extend type Workspace {
+  """
+  Blogs of the workspace. Cost: 1 REST call per 20 blogs.
+  """
+  blogs(
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): BlogConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Blog by its id. Cost: 1 REST call.
+  """
+  blog(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Blog
+
+  """
+  Blog post by its id. Cost: 1 REST call.
+  """
+  blogPost(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): BlogPost
+
+  """
+  Blog tag by its id. Cost: 1 REST call.
+  """
+  blogTag(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): BlogTag
+}
+
+extend type Mutation {
+  """
+  Changes a blog. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateBlog(
+    """
+    Input of ` + "`" + `updateBlog` + "`" + `.
+    """
+    input: UpdateBlogInput!
+  ): UpdateBlogPayload
+
+  """
+  Creates a blog post. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the blog post exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createBlogPost(
+    """
+    Input of ` + "`" + `createBlogPost` + "`" + `.
+    """
+    input: CreateBlogPostInput!
+  ): CreateBlogPostPayload
+
+  """
+  Changes a blog post. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateBlogPost(
+    """
+    Input of ` + "`" + `updateBlogPost` + "`" + `.
+    """
+    input: UpdateBlogPostInput!
+  ): UpdateBlogPostPayload
+
+  """
+  Deletes a blog post. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteBlogPost(
+    """
+    Input of ` + "`" + `deleteBlogPost` + "`" + `.
+    """
+    input: DeleteBlogPostInput!
+  ): DeleteBlogPostPayload
+
+  """
+  Creates a blog tag. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the blog tag exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createBlogTag(
+    """
+    Input of ` + "`" + `createBlogTag` + "`" + `.
+    """
+    input: CreateBlogTagInput!
+  ): CreateBlogTagPayload
+}
+
+extend type Blog {
+  """
+  Blog posts of the blog. Cost: 1 REST call per 20 blog posts, separately for each blog.
+  """
+  posts(
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): BlogPostConnection @semanticNonNull
+
+  """
+  Blog tags of the blog. Cost: 1 REST call per 20 blog tags, separately for each blog.
+  """
+  tags(
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): BlogTagConnection @semanticNonNull
+}
+
+extend input CreateBlogPostInput {
+  """
+  Raw ids of the authors.
+  """
+  authorIds: [ID!]
+
+  """
+  Raw ids of the categories.
+  """
+  categoryIds: [ID!]
+
+  """
+  Tags of the post, by any form of their ids.
+  """
+  tagIds: [ID!]
+}
+
+extend input UpdateBlogPostInput {
+  """
+  Raw ids of the authors. They replace all authors.
+  """
+  authorIds: [ID!]
+
+  """
+  Raw ids of the categories. They replace all categories.
+  """
+  categoryIds: [ID!]
+
+  """
+  Tags of the post, by any form of their ids. They replace all tags.
+  """
+  tagIds: [ID!]
 }
 `, BuiltIn: false},
 	{Name: "../sdl/contact.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2955,6 +4056,1148 @@ extend type Contact {
     """
     before: String
   ): CourseEnrollmentConnection @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+`, BuiltIn: false},
+	{Name: "../sdl/email.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+An e-mail that is sent to many contacts at once (2026 API).
+"""
+type EmailBroadcast implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the broadcast.
+  """
+  name: String
+
+  """
+  Status of the broadcast.
+  """
+  status: EmailBroadcastStatus
+
+  """
+  Subject line.
+  """
+  subject: String
+
+  """
+  Text that mail programs show after the subject line.
+  """
+  preheadline: String
+
+  """
+  E-mail address of the sender.
+  """
+  fromEmail: String
+
+  """
+  Name of the sender.
+  """
+  fromName: String
+
+  """
+  E-mail address for replies.
+  """
+  replyToEmail: String
+
+  """
+  Content as HTML.
+  """
+  htmlBody: String
+
+  """
+  Content as plain text.
+  """
+  textBody: String
+
+  """
+  Time for sending, as ClickFunnels sends it.
+  """
+  sendAt: String
+
+  """
+  Time for sending in ` + "`" + `timeZone` + "`" + `, as ClickFunnels sends it.
+  """
+  sendAtLocalTime: String
+
+  """
+  Time zone of ` + "`" + `sendAtLocalTime` + "`" + `.
+  """
+  timeZone: String
+
+  """
+  Whether the broadcast is sent at once.
+  """
+  sendImmediately: Boolean
+
+  """
+  Time when sending began.
+  """
+  sendingAt: DateTime
+
+  """
+  Time when all e-mails had been sent.
+  """
+  completeAt: DateTime
+
+  """
+  Id of the broadcast in another system.
+  """
+  externalId: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Filter that selects the recipients. Cost: 1 REST call per filter; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  filter: RefineFilter @goField(batch: true, forceResolver: true)
+
+  """
+  Raw ids of ` + "`" + `topics` + "`" + `.
+  """
+  topicIds: [ID!]
+
+  """
+  Topics of the broadcast. Contacts who unsubscribed from a topic do not get its e-mails. Cost: 1 REST call per 20 topics that exist in the workspace, or 1 per topic if that is less.
+  """
+  topics: [EmailTopic!] @goField(batch: true, forceResolver: true)
+
+  """
+  Type of the record that the broadcast was created in.
+  """
+  originationChannelType: String
+
+  """
+  Raw id of the record that the broadcast was created in.
+  """
+  originationChannelId: ID
+
+  """
+  Original value of ` + "`" + `status` + "`" + ` from ClickFunnels. Use it if ` + "`" + `status` + "`" + ` is ` + "`" + `UNKNOWN` + "`" + `.
+  """
+  rawStatus: String @goField(name: "Status")
+
+  """
+  Workspace of the e-mail broadcast. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of e-mail broadcasts.
+"""
+type EmailBroadcastConnection {
+  """
+  Requested e-mail broadcasts.
+  """
+  nodes: [EmailBroadcast!]!
+
+  """
+  Requested e-mail broadcasts, each with its cursor.
+  """
+  edges: [EmailBroadcastEdge!]!
+
+  """
+  First and last cursor, and whether there are more e-mail broadcasts.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+An e-mail broadcast in a connection, with its cursor.
+"""
+type EmailBroadcastEdge {
+  """
+  Cursor of the e-mail broadcast, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The e-mail broadcast.
+  """
+  node: EmailBroadcast!
+}
+
+"""
+Conditions for e-mail broadcasts. An e-mail broadcast must meet all of them. A list of values must not be empty.
+"""
+input EmailBroadcastFilter {
+  """
+  Only these e-mail broadcasts. Each value is an ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. At most 100 values. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  ids: [ID!]
+
+  """
+  Only e-mail broadcasts whose ` + "`" + `status` + "`" + ` equals one of these values. At most 100 values.
+  """
+  statuses: [EmailBroadcastStatus!]
+}
+
+"""
+Input of ` + "`" + `createEmailBroadcast` + "`" + `.
+"""
+input CreateEmailBroadcastInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the broadcast.
+  """
+  name: String!
+
+  """
+  Subject line.
+  """
+  subject: String
+
+  """
+  Text that mail programs show after the subject line.
+  """
+  preheadline: String
+
+  """
+  E-mail address of the sender.
+  """
+  fromEmail: String!
+
+  """
+  E-mail address for replies.
+  """
+  replyToEmail: String
+
+  """
+  Content as HTML.
+  """
+  htmlBody: String
+
+  """
+  Content as plain text.
+  """
+  textBody: String
+
+  """
+  Time for sending, as ClickFunnels sends it.
+  """
+  sendAt: String
+
+  """
+  Time for sending in ` + "`" + `timeZone` + "`" + `, as ClickFunnels sends it.
+  """
+  sendAtLocalTime: String
+
+  """
+  Time zone of ` + "`" + `sendAtLocalTime` + "`" + `.
+  """
+  timeZone: String
+
+  """
+  Whether the broadcast is sent at once.
+  """
+  sendImmediately: Boolean
+
+  """
+  Id of the broadcast in another system.
+  """
+  externalId: String
+
+  """
+  Filter that selects the recipients. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  filterId: ID
+
+  """
+  Topics of the broadcast. Contacts who unsubscribed from a topic do not get its e-mails. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  topicIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `createEmailBroadcast` + "`" + `.
+"""
+type CreateEmailBroadcastPayload {
+  """
+  E-mail broadcast after the change. Null if the change was rejected.
+  """
+  emailBroadcast: EmailBroadcast @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateEmailBroadcast` + "`" + `.
+"""
+input UpdateEmailBroadcastInput @goModel(model: "map[string]any") {
+  """
+  E-mail broadcast's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the e-mail broadcast's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the broadcast.
+  """
+  name: String
+
+  """
+  Subject line.
+  """
+  subject: String
+
+  """
+  Text that mail programs show after the subject line.
+  """
+  preheadline: String
+
+  """
+  E-mail address of the sender.
+  """
+  fromEmail: String
+
+  """
+  E-mail address for replies.
+  """
+  replyToEmail: String
+
+  """
+  Content as HTML.
+  """
+  htmlBody: String
+
+  """
+  Content as plain text.
+  """
+  textBody: String
+
+  """
+  Time for sending, as ClickFunnels sends it.
+  """
+  sendAt: String
+
+  """
+  Time for sending in ` + "`" + `timeZone` + "`" + `, as ClickFunnels sends it.
+  """
+  sendAtLocalTime: String
+
+  """
+  Time zone of ` + "`" + `sendAtLocalTime` + "`" + `.
+  """
+  timeZone: String
+
+  """
+  Id of the broadcast in another system.
+  """
+  externalId: String
+
+  """
+  Filter that selects the recipients. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  filterId: ID
+
+  """
+  Topics of the broadcast. Contacts who unsubscribed from a topic do not get its e-mails. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  topicIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `updateEmailBroadcast` + "`" + `.
+"""
+type UpdateEmailBroadcastPayload {
+  """
+  E-mail broadcast after the change. Null if the change was rejected.
+  """
+  emailBroadcast: EmailBroadcast @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteEmailBroadcast` + "`" + `.
+"""
+input DeleteEmailBroadcastInput @goModel(model: "map[string]any") {
+  """
+  E-mail broadcast's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the e-mail broadcast's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteEmailBroadcast` + "`" + `.
+"""
+type DeleteEmailBroadcastPayload {
+  """
+  Global id of the deleted e-mail broadcast. Null if the change was rejected.
+  """
+  deletedEmailBroadcastId: ID @goField(name: "ID")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A recipient of an e-mail broadcast (2026 API).
+"""
+input EmailRecipientInput @goModel(model: "map[string]any") {
+  """
+  E-mail address of the recipient.
+  """
+  email: String!
+
+  """
+  First name of the recipient.
+  """
+  firstName: String
+
+  """
+  Last name of the recipient.
+  """
+  lastName: String
+}
+
+"""
+The status of an e-mail broadcast (2026 API).
+"""
+enum EmailBroadcastStatus @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.EmailBroadcastStatus") {
+  """
+  Not sent, and will not be sent.
+  """
+  CANCELED
+
+  """
+  All e-mails have been sent.
+  """
+  COMPLETE
+
+  """
+  Not scheduled.
+  """
+  DRAFT
+
+  """
+  Sending has been interrupted.
+  """
+  PAUSED
+
+  """
+  Will be sent at ` + "`" + `sendAt` + "`" + `.
+  """
+  SCHEDULED
+
+  """
+  E-mails are being sent.
+  """
+  SENDING
+
+  """
+  ClickFunnels stopped sending.
+  """
+  UNHEALTHY
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+A topic that contacts can unsubscribe from (2026 API).
+"""
+type EmailTopic implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the topic.
+  """
+  name: String
+
+  """
+  Description of the topic.
+  """
+  description: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the e-mail topic. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of e-mail topics.
+"""
+type EmailTopicConnection {
+  """
+  Requested e-mail topics.
+  """
+  nodes: [EmailTopic!]!
+
+  """
+  Requested e-mail topics, each with its cursor.
+  """
+  edges: [EmailTopicEdge!]!
+
+  """
+  First and last cursor, and whether there are more e-mail topics.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+An e-mail topic in a connection, with its cursor.
+"""
+type EmailTopicEdge {
+  """
+  Cursor of the e-mail topic, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The e-mail topic.
+  """
+  node: EmailTopic!
+}
+
+"""
+Input of ` + "`" + `createEmailTopic` + "`" + `.
+"""
+input CreateEmailTopicInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the topic.
+  """
+  name: String!
+
+  """
+  Description of the topic.
+  """
+  description: String
+}
+
+"""
+Result of ` + "`" + `createEmailTopic` + "`" + `.
+"""
+type CreateEmailTopicPayload {
+  """
+  E-mail topic after the change. Null if the change was rejected.
+  """
+  emailTopic: EmailTopic @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateEmailTopic` + "`" + `.
+"""
+input UpdateEmailTopicInput @goModel(model: "map[string]any") {
+  """
+  E-mail topic's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the e-mail topic's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the topic.
+  """
+  name: String
+
+  """
+  Description of the topic.
+  """
+  description: String
+}
+
+"""
+Result of ` + "`" + `updateEmailTopic` + "`" + `.
+"""
+type UpdateEmailTopicPayload {
+  """
+  E-mail topic after the change. Null if the change was rejected.
+  """
+  emailTopic: EmailTopic @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteEmailTopic` + "`" + `.
+"""
+input DeleteEmailTopicInput @goModel(model: "map[string]any") {
+  """
+  E-mail topic's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the e-mail topic's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteEmailTopic` + "`" + `.
+"""
+type DeleteEmailTopicPayload {
+  """
+  Global id of the deleted e-mail topic. Null if the change was rejected.
+  """
+  deletedEmailTopicId: ID @goField(name: "ID")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A template for e-mails (2026 API).
+"""
+type EmailTemplate implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the template.
+  """
+  name: String
+
+  """
+  Type of the template. ClickFunnels may add values.
+  """
+  templateType: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the e-mail template. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of e-mail templates.
+"""
+type EmailTemplateConnection {
+  """
+  Requested e-mail templates.
+  """
+  nodes: [EmailTemplate!]!
+
+  """
+  Requested e-mail templates, each with its cursor.
+  """
+  edges: [EmailTemplateEdge!]!
+
+  """
+  First and last cursor, and whether there are more e-mail templates.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+An e-mail template in a connection, with its cursor.
+"""
+type EmailTemplateEdge {
+  """
+  Cursor of the e-mail template, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The e-mail template.
+  """
+  node: EmailTemplate!
+}
+
+"""
+An e-mail address that a workspace sends from (2026 API).
+"""
+type EmailAddress implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  The address.
+  """
+  emailAddress: String
+
+  """
+  Name of the sender.
+  """
+  name: String
+
+  """
+  Whether the address is the workspace's default.
+  """
+  isWorkspaceDefault: Boolean
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the e-mail address. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of e-mail addresses.
+"""
+type EmailAddressConnection {
+  """
+  Requested e-mail addresses.
+  """
+  nodes: [EmailAddress!]!
+
+  """
+  Requested e-mail addresses, each with its cursor.
+  """
+  edges: [EmailAddressEdge!]!
+
+  """
+  First and last cursor, and whether there are more e-mail addresses.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+An e-mail address in a connection, with its cursor.
+"""
+type EmailAddressEdge {
+  """
+  Cursor of the e-mail address, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The e-mail address.
+  """
+  node: EmailAddress!
+}
+
+"""
+The settings for the e-mails of a workspace (2026 API).
+"""
+type EmailSettings {
+  """
+  Sender of marketing e-mails.
+  """
+  marketingEmailsFromAddress: EmailSender
+
+  """
+  Address for replies to marketing e-mails.
+  """
+  marketingEmailsReplyToAddress: EmailSender
+
+  """
+  Sender of system e-mails, such as receipts.
+  """
+  systemEmailsFromAddress: EmailSender
+
+  """
+  Address for replies to system e-mails.
+  """
+  systemEmailsReplyToAddress: EmailSender
+}
+
+"""
+A name and an e-mail address (2026 API).
+"""
+type EmailSender {
+  """
+  Name of the sender.
+  """
+  name: String
+
+  """
+  E-mail address of the sender.
+  """
+  emailAddress: String
+}
+
+extend type Workspace {
+  """
+  E-mail broadcasts of the workspace. Cost: 1 REST call per 20 e-mail broadcasts.
+  """
+  emailBroadcasts(
+    """
+    Conditions that the e-mail broadcasts must meet.
+    """
+    filter: EmailBroadcastFilter
+
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): EmailBroadcastConnection @semanticNonNull
+
+  """
+  E-mail topics of the workspace. Cost: 1 REST call per 20 e-mail topics.
+  """
+  emailTopics(
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): EmailTopicConnection @semanticNonNull
+
+  """
+  E-mail templates of the workspace. Cost: 1 REST call per 20 e-mail templates.
+  """
+  emailTemplates(
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): EmailTemplateConnection @semanticNonNull
+
+  """
+  E-mail addresses of the workspace. Cost: 1 REST call per 20 e-mail addresses.
+  """
+  emailAddresses(
+    """
+    Sort order of the list. Default: order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): EmailAddressConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  E-mail broadcast by its id. Cost: 1 REST call per 20 e-mail broadcasts of a workspace.
+  """
+  emailBroadcast(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): EmailBroadcast
+
+  """
+  E-mail topic by its id. Cost: 1 REST call.
+  """
+  emailTopic(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): EmailTopic
+
+  """
+  E-mail template by its id. Cost: 1 REST call.
+  """
+  emailTemplate(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): EmailTemplate
+
+  """
+  E-mail address by its id. Cost: 1 REST call.
+  """
+  emailAddress(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): EmailAddress
+}
+
+extend type Mutation {
+  """
+  Creates an e-mail broadcast. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the e-mail broadcast exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createEmailBroadcast(
+    """
+    Input of ` + "`" + `createEmailBroadcast` + "`" + `.
+    """
+    input: CreateEmailBroadcastInput!
+  ): CreateEmailBroadcastPayload
+
+  """
+  Changes an e-mail broadcast. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateEmailBroadcast(
+    """
+    Input of ` + "`" + `updateEmailBroadcast` + "`" + `.
+    """
+    input: UpdateEmailBroadcastInput!
+  ): UpdateEmailBroadcastPayload
+
+  """
+  Deletes an e-mail broadcast. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteEmailBroadcast(
+    """
+    Input of ` + "`" + `deleteEmailBroadcast` + "`" + `.
+    """
+    input: DeleteEmailBroadcastInput!
+  ): DeleteEmailBroadcastPayload
+
+  """
+  Creates an e-mail topic. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the e-mail topic exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createEmailTopic(
+    """
+    Input of ` + "`" + `createEmailTopic` + "`" + `.
+    """
+    input: CreateEmailTopicInput!
+  ): CreateEmailTopicPayload
+
+  """
+  Changes an e-mail topic. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateEmailTopic(
+    """
+    Input of ` + "`" + `updateEmailTopic` + "`" + `.
+    """
+    input: UpdateEmailTopicInput!
+  ): UpdateEmailTopicPayload
+
+  """
+  Deletes an e-mail topic. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteEmailTopic(
+    """
+    Input of ` + "`" + `deleteEmailTopic` + "`" + `.
+    """
+    input: DeleteEmailTopicInput!
+  ): DeleteEmailTopicPayload
+}
+
+extend input CreateEmailBroadcastInput {
+  """
+  Template for the content.
+  """
+  templateId: ID
+
+  """
+  Recipients by their e-mail addresses.
+  """
+  recipients: [EmailRecipientInput!]
+}
+
+extend input UpdateEmailBroadcastInput {
+  """
+  Template for the content.
+  """
+  templateId: ID
 }
 `, BuiltIn: false},
 	{Name: "../sdl/form.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -9913,9 +12156,19 @@ type ProductPropertyValue {
 }
 
 """
-An application of the ClickFunnels platform.
+A platform application: a client of the API that is registered with ClickFunnels.
 """
 type PlatformApplication {
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits (2026 API). Only ` + "`" + `viewer` + "`" + ` has it.
+  """
+  rawId: ID
+
+  """
+  Raw id of the team that owns the application (2026 API). Only ` + "`" + `viewer` + "`" + ` has it.
+  """
+  teamId: ID
+
   """
   Short public id.
   """
@@ -11503,6 +13756,374 @@ extend input UpdateProductVariantInput {
   Values of the variant's properties. Each property of the product needs one value.
   """
   propertiesValues: [ProductPropertyValueInput!]
+}
+`, BuiltIn: false},
+	{Name: "../sdl/refine_filter.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A stored filter of contacts or orders, with conditions on their attributes (2026 API).
+"""
+type RefineFilter implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the filter.
+  """
+  name: String
+
+  """
+  How the criteria are combined.
+  """
+  conjunction: RefineFilterConjunction
+
+  """
+  Class of the filtered records. ClickFunnels may add values.
+  """
+  filterClass: String
+
+  """
+  Conditions of the filter.
+  """
+  criteria: [RefineFilterCriterion!]
+
+  """
+  Original value of ` + "`" + `conjunction` + "`" + ` from ClickFunnels. Use it if ` + "`" + `conjunction` + "`" + ` is ` + "`" + `UNKNOWN` + "`" + `.
+  """
+  rawConjunction: String @goField(name: "Conjunction")
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the filter. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of filters.
+"""
+type RefineFilterConnection {
+  """
+  Requested filters.
+  """
+  nodes: [RefineFilter!]!
+
+  """
+  Requested filters, each with its cursor.
+  """
+  edges: [RefineFilterEdge!]!
+
+  """
+  First and last cursor, and whether there are more filters.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A filter in a connection, with its cursor.
+"""
+type RefineFilterEdge {
+  """
+  Cursor of the filter, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The filter.
+  """
+  node: RefineFilter!
+}
+
+"""
+Conditions for filters. A filter must meet all of them. A list of values must not be empty.
+"""
+input RefineFilterFilter {
+  """
+  Only filters whose ` + "`" + `name` + "`" + ` equals one of these values. At most 100 values.
+  """
+  names: [String!]
+}
+
+"""
+Input of ` + "`" + `createRefineFilter` + "`" + `.
+"""
+input CreateRefineFilterInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the filter.
+  """
+  name: String
+
+  """
+  How the criteria are combined.
+  """
+  conjunction: RefineFilterConjunction
+
+  """
+  Class of the filtered records. ClickFunnels may add values.
+  """
+  filterClass: String
+
+  """
+  Conditions of the filter.
+  """
+  criteria: [RefineFilterCriterionInput!]!
+}
+
+"""
+Result of ` + "`" + `createRefineFilter` + "`" + `.
+"""
+type CreateRefineFilterPayload {
+  """
+  Filter after the change. Null if the change was rejected.
+  """
+  refineFilter: RefineFilter @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateRefineFilter` + "`" + `.
+"""
+input UpdateRefineFilterInput @goModel(model: "map[string]any") {
+  """
+  Filter's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the filter's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the filter.
+  """
+  name: String
+
+  """
+  How the criteria are combined.
+  """
+  conjunction: RefineFilterConjunction
+
+  """
+  Conditions of the filter.
+  """
+  criteria: [RefineFilterCriterionInput!]
+}
+
+"""
+Result of ` + "`" + `updateRefineFilter` + "`" + `.
+"""
+type UpdateRefineFilterPayload {
+  """
+  Filter after the change. Null if the change was rejected.
+  """
+  refineFilter: RefineFilter @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteRefineFilter` + "`" + `.
+"""
+input DeleteRefineFilterInput @goModel(model: "map[string]any") {
+  """
+  Filter's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the filter's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteRefineFilter` + "`" + `.
+"""
+type DeleteRefineFilterPayload {
+  """
+  Global id of the deleted filter. Null if the change was rejected.
+  """
+  deletedRefineFilterId: ID @goField(name: "ID")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+How the criteria of a filter are combined (2026 API).
+"""
+enum RefineFilterConjunction @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.RefineFilterConjunction") {
+  """
+  All criteria must hold.
+  """
+  AND
+
+  """
+  One criterion must hold.
+  """
+  OR
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+A condition of a filter (2026 API).
+"""
+type RefineFilterCriterion {
+  """
+  Attribute that is compared.
+  """
+  attribute: String!
+
+  """
+  Comparison, such as ` + "`" + `eq` + "`" + `. ClickFunnels may add values.
+  """
+  clause: String!
+
+  """
+  Value that the attribute is compared with.
+  """
+  value: JSON
+}
+
+"""
+A condition of a filter (2026 API).
+"""
+input RefineFilterCriterionInput @goModel(model: "map[string]any") {
+  """
+  Attribute that is compared.
+  """
+  attribute: String!
+
+  """
+  Comparison, such as ` + "`" + `eq` + "`" + `.
+  """
+  clause: String!
+
+  """
+  Value that the attribute is compared with.
+  """
+  value: JSON
+}
+
+extend type Workspace {
+  """
+  Filters of the workspace. ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected. Cost: 1 REST call per 20 filters.
+  """
+  refineFilters(
+    """
+    Conditions that the filters must meet.
+    """
+    filter: RefineFilterFilter
+
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): RefineFilterConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Filter by its id. Cost: 1 REST call.
+  """
+  refineFilter(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): RefineFilter
+}
+
+extend type Mutation {
+  """
+  Creates a filter. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the filter exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createRefineFilter(
+    """
+    Input of ` + "`" + `createRefineFilter` + "`" + `.
+    """
+    input: CreateRefineFilterInput!
+  ): CreateRefineFilterPayload
+
+  """
+  Changes a filter. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateRefineFilter(
+    """
+    Input of ` + "`" + `updateRefineFilter` + "`" + `.
+    """
+    input: UpdateRefineFilterInput!
+  ): UpdateRefineFilterPayload
+
+  """
+  Deletes a filter. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteRefineFilter(
+    """
+    Input of ` + "`" + `deleteRefineFilter` + "`" + `.
+    """
+    input: DeleteRefineFilterInput!
+  ): DeleteRefineFilterPayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/sales.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -14836,6 +17457,329 @@ extend type ShippingZone {
   ): ShippingRateConnection @semanticNonNull
 }
 `, BuiltIn: false},
+	{Name: "../sdl/site.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+The website of a workspace (2026 API).
+"""
+type Site implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the site.
+  """
+  name: String
+
+  """
+  HTML for the head of all pages.
+  """
+  headCode: String
+
+  """
+  HTML for the end of all pages.
+  """
+  footerCode: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the site. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Input of ` + "`" + `updateSite` + "`" + `.
+"""
+input UpdateSiteInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the site.
+  """
+  name: String
+
+  """
+  HTML for the head of all pages.
+  """
+  headCode: String
+
+  """
+  How ` + "`" + `headCode` + "`" + ` is combined with the existing code.
+  """
+  headCodeMode: CodeMode
+
+  """
+  HTML for the end of all pages.
+  """
+  footerCode: String
+
+  """
+  How ` + "`" + `footerCode` + "`" + ` is combined with the existing code.
+  """
+  footerCodeMode: CodeMode
+}
+
+"""
+How code is combined with existing code (2026 API).
+"""
+enum CodeMode @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.CodeMode") {
+  """
+  The code is added at the end.
+  """
+  APPEND
+
+  """
+  The code replaces the existing code.
+  """
+  REPLACE
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+Result of ` + "`" + `updateSite` + "`" + `.
+"""
+type UpdateSitePayload {
+  """
+  Site after the change. Null if the change was rejected.
+  """
+  site: Site
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A domain of a workspace (2026 API).
+"""
+type Domain implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the domain, such as ` + "`" + `shop.example.com` + "`" + `.
+  """
+  name: String
+
+  """
+  Whether the domain is connected to the workspace.
+  """
+  connected: Boolean
+
+  """
+  Status of the connection.
+  """
+  status: DomainStatus
+
+  """
+  Original value of ` + "`" + `status` + "`" + ` from ClickFunnels. Use it if ` + "`" + `status` + "`" + ` is ` + "`" + `UNKNOWN` + "`" + `.
+  """
+  rawStatus: String @goField(name: "Status")
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the domain. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of domains.
+"""
+type DomainConnection {
+  """
+  Requested domains.
+  """
+  nodes: [Domain!]!
+
+  """
+  Requested domains, each with its cursor.
+  """
+  edges: [DomainEdge!]!
+
+  """
+  First and last cursor, and whether there are more domains.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A domain in a connection, with its cursor.
+"""
+type DomainEdge {
+  """
+  Cursor of the domain, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The domain.
+  """
+  node: Domain!
+}
+
+"""
+The status of a domain's connection (2026 API).
+"""
+enum DomainStatus @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.DomainStatus") {
+  """
+  Being connected.
+  """
+  CONNECTING
+
+  """
+  Added.
+  """
+  INITIALIZED
+
+  """
+  Its owner has been verified.
+  """
+  OWNERSHIP_VERIFIED
+
+  """
+  Being removed.
+  """
+  REMOVING
+
+  """
+  Connected, with a certificate.
+  """
+  SECURED
+
+  """
+  The certificate is being issued.
+  """
+  SECURING
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+extend type Query {
+  """
+  Site by its id. Cost: 1 REST call.
+  """
+  site(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Site
+
+  """
+  Domain by its id. Cost: 1 REST call.
+  """
+  domain(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Domain
+}
+
+extend type Workspace {
+  """
+  Domains of the workspace. Cost: 1 REST call per 20 domains.
+  """
+  domains(
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): DomainConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Changes the site of a workspace (2026 API). An omitted field keeps its value. Null clears a field. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateSite(
+    """
+    Input of ` + "`" + `updateSite` + "`" + `.
+    """
+    input: UpdateSiteInput!
+  ): UpdateSitePayload
+}
+`, BuiltIn: false},
 	{Name: "../sdl/store.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
@@ -16536,6 +19480,16 @@ type Workspace implements Node {
   updatedAt: DateTime
 
   """
+  Website of the workspace (2026 API). Cost: 1 REST call.
+  """
+  site: Site @goField(forceResolver: true)
+
+  """
+  Settings for the workspace's e-mails (2026 API). Cost: 1 REST call.
+  """
+  emailSettings: EmailSettings @goField(forceResolver: true)
+
+  """
   Team that owns the workspace. Cost: 1 REST call per team; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
   """
   team: Team @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -16548,7 +19502,7 @@ type Workspace implements Node {
     ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact.
     """
     id: ID!
-  ): Contact
+  ): Contact @goField(forceResolver: true)
 }
 
 """
@@ -16641,9 +19595,59 @@ type Viewer {
   workspaces: [Workspace!]
 
   """
-  User that the ClickFunnels token belongs to, which is usually not a person; null for clients with restricted access. Cost: 1 REST call.
+  User that the ClickFunnels token belongs to, which is usually not a person; null for clients with restricted access. Cost: 1 REST call, together with ` + "`" + `connectedWorkspace` + "`" + ` and ` + "`" + `platformApplication` + "`" + `.
   """
   user: User
+
+  """
+  Workspace that the ClickFunnels token is bound to (2026 API); null if it reaches several, and for clients with restricted access. Cost: as ` + "`" + `user` + "`" + `.
+  """
+  connectedWorkspace: ConnectedWorkspace
+
+  """
+  Platform application that the ClickFunnels token was issued to (2026 API); null for clients with restricted access. Cost: as ` + "`" + `user` + "`" + `.
+  """
+  platformApplication: PlatformApplication
+}
+
+"""
+The only workspace that a ClickFunnels token reaches (2026 API).
+"""
+type ConnectedWorkspace {
+  """
+  Raw id of the team.
+  """
+  teamId: ID
+
+  """
+  Name of the team.
+  """
+  teamName: String
+
+  """
+  Raw id of the workspace.
+  """
+  workspaceId: ID
+
+  """
+  Name of the workspace.
+  """
+  workspaceName: String
+
+  """
+  URL of the workspace.
+  """
+  workspaceUrl: String
+
+  """
+  Three-letter code of the workspace's currency.
+  """
+  workspaceCurrency: String
+
+  """
+  The workspace itself. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 extend type Team {
@@ -16921,6 +19925,204 @@ func (ec *executionContext) childFields_BillingSubscription(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type BillingSubscription", field.Name)
 }
 
+func (ec *executionContext) childFields_Blog(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Blog_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Blog_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Blog_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Blog_name(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_Blog_currentPath(ctx, field)
+	case "url":
+		return ec.fieldContext_Blog_url(ctx, field)
+	case "seoTitle":
+		return ec.fieldContext_Blog_seoTitle(ctx, field)
+	case "seoDescription":
+		return ec.fieldContext_Blog_seoDescription(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Blog_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Blog_updatedAt(ctx, field)
+	case "seoImage":
+		return ec.fieldContext_Blog_seoImage(ctx, field)
+	case "siteId":
+		return ec.fieldContext_Blog_siteId(ctx, field)
+	case "theme":
+		return ec.fieldContext_Blog_theme(ctx, field)
+	case "style":
+		return ec.fieldContext_Blog_style(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Blog_workspace(ctx, field)
+	case "posts":
+		return ec.fieldContext_Blog_posts(ctx, field)
+	case "tags":
+		return ec.fieldContext_Blog_tags(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Blog", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogAuthor(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "firstName":
+		return ec.fieldContext_BlogAuthor_firstName(ctx, field)
+	case "lastName":
+		return ec.fieldContext_BlogAuthor_lastName(ctx, field)
+	case "emailAddress":
+		return ec.fieldContext_BlogAuthor_emailAddress(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogAuthor", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_BlogConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_BlogConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BlogConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BlogEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BlogEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogPost(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_BlogPost_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_BlogPost_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_BlogPost_publicId(ctx, field)
+	case "title":
+		return ec.fieldContext_BlogPost_title(ctx, field)
+	case "visibility":
+		return ec.fieldContext_BlogPost_visibility(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_BlogPost_currentPath(ctx, field)
+	case "url":
+		return ec.fieldContext_BlogPost_url(ctx, field)
+	case "excerptContent":
+		return ec.fieldContext_BlogPost_excerptContent(ctx, field)
+	case "markup":
+		return ec.fieldContext_BlogPost_markup(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_BlogPost_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_BlogPost_updatedAt(ctx, field)
+	case "image":
+		return ec.fieldContext_BlogPost_image(ctx, field)
+	case "imageUrl":
+		return ec.fieldContext_BlogPost_imageUrl(ctx, field)
+	case "seoTitle":
+		return ec.fieldContext_BlogPost_seoTitle(ctx, field)
+	case "seoDescription":
+		return ec.fieldContext_BlogPost_seoDescription(ctx, field)
+	case "authors":
+		return ec.fieldContext_BlogPost_authors(ctx, field)
+	case "categories":
+		return ec.fieldContext_BlogPost_categories(ctx, field)
+	case "tags":
+		return ec.fieldContext_BlogPost_tags(ctx, field)
+	case "publishedAt":
+		return ec.fieldContext_BlogPost_publishedAt(ctx, field)
+	case "blog":
+		return ec.fieldContext_BlogPost_blog(ctx, field)
+	case "rawVisibility":
+		return ec.fieldContext_BlogPost_rawVisibility(ctx, field)
+	case "workspace":
+		return ec.fieldContext_BlogPost_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogPost", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogPostConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_BlogPostConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_BlogPostConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BlogPostConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogPostConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogPostEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BlogPostEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BlogPostEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogPostEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_BlogTag_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_BlogTag_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_BlogTag_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_BlogTag_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_BlogTag_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_BlogTag_updatedAt(ctx, field)
+	case "blog":
+		return ec.fieldContext_BlogTag_blog(ctx, field)
+	case "workspace":
+		return ec.fieldContext_BlogTag_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogTag", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogTagConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_BlogTagConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_BlogTagConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BlogTagConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogTagConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogTagEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BlogTagEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BlogTagEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogTagEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_BlogTerm(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_BlogTerm_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlogTerm", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fulfillment":
@@ -16929,6 +20131,26 @@ func (ec *executionContext) childFields_CancelFulfillmentPayload(ctx context.Con
 		return ec.fieldContext_CancelFulfillmentPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelFulfillmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConnectedWorkspace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "teamId":
+		return ec.fieldContext_ConnectedWorkspace_teamId(ctx, field)
+	case "teamName":
+		return ec.fieldContext_ConnectedWorkspace_teamName(ctx, field)
+	case "workspaceId":
+		return ec.fieldContext_ConnectedWorkspace_workspaceId(ctx, field)
+	case "workspaceName":
+		return ec.fieldContext_ConnectedWorkspace_workspaceName(ctx, field)
+	case "workspaceUrl":
+		return ec.fieldContext_ConnectedWorkspace_workspaceUrl(ctx, field)
+	case "workspaceCurrency":
+		return ec.fieldContext_ConnectedWorkspace_workspaceCurrency(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ConnectedWorkspace_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConnectedWorkspace", field.Name)
 }
 
 func (ec *executionContext) childFields_Contact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -17383,6 +20605,26 @@ func (ec *executionContext) childFields_CourseSectionEdge(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type CourseSectionEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateBlogPostPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "blogPost":
+		return ec.fieldContext_CreateBlogPostPayload_blogPost(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateBlogPostPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateBlogPostPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateBlogTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "blogTag":
+		return ec.fieldContext_CreateBlogTagPayload_blogTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateBlogTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateBlogTagPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -17421,6 +20663,26 @@ func (ec *executionContext) childFields_CreateCourseLessonCompletionPayload(ctx 
 		return ec.fieldContext_CreateCourseLessonCompletionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateCourseLessonCompletionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateEmailBroadcastPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emailBroadcast":
+		return ec.fieldContext_CreateEmailBroadcastPayload_emailBroadcast(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateEmailBroadcastPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateEmailBroadcastPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateEmailTopicPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emailTopic":
+		return ec.fieldContext_CreateEmailTopicPayload_emailTopic(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateEmailTopicPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateEmailTopicPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateFormFieldOptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -17583,6 +20845,16 @@ func (ec *executionContext) childFields_CreateProductVariantPayload(ctx context.
 	return nil, fmt.Errorf("no field named %q was found under type CreateProductVariantPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateRefineFilterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "refineFilter":
+		return ec.fieldContext_CreateRefineFilterPayload_refineFilter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateRefineFilterPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateRefineFilterPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "salesOpportunityNote":
@@ -17703,6 +20975,16 @@ func (ec *executionContext) childFields_CustomAttribute(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type CustomAttribute", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteBlogPostPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedBlogPostId":
+		return ec.fieldContext_DeleteBlogPostPayload_deletedBlogPostId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteBlogPostPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteBlogPostPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deletedContactId":
@@ -17731,6 +21013,26 @@ func (ec *executionContext) childFields_DeleteCourseLessonCompletionPayload(ctx 
 		return ec.fieldContext_DeleteCourseLessonCompletionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteCourseLessonCompletionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteEmailBroadcastPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedEmailBroadcastId":
+		return ec.fieldContext_DeleteEmailBroadcastPayload_deletedEmailBroadcastId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteEmailBroadcastPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteEmailBroadcastPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteEmailTopicPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedEmailTopicId":
+		return ec.fieldContext_DeleteEmailTopicPayload_deletedEmailTopicId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteEmailTopicPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteEmailTopicPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteFormFieldOptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -17853,6 +21155,16 @@ func (ec *executionContext) childFields_DeleteProductTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type DeleteProductTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteRefineFilterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedRefineFilterId":
+		return ec.fieldContext_DeleteRefineFilterPayload_deletedRefineFilterId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteRefineFilterPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteRefineFilterPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deletedSalesOpportunityNoteId":
@@ -17953,6 +21265,184 @@ func (ec *executionContext) childFields_DeleteWebhookEndpointPayload(ctx context
 	return nil, fmt.Errorf("no field named %q was found under type DeleteWebhookEndpointPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Domain(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Domain_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Domain_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Domain_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Domain_name(ctx, field)
+	case "connected":
+		return ec.fieldContext_Domain_connected(ctx, field)
+	case "status":
+		return ec.fieldContext_Domain_status(ctx, field)
+	case "rawStatus":
+		return ec.fieldContext_Domain_rawStatus(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Domain_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Domain_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Domain_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Domain", field.Name)
+}
+
+func (ec *executionContext) childFields_DomainConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_DomainConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_DomainConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_DomainConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DomainConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_DomainEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_DomainEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_DomainEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DomainEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailAddress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_EmailAddress_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_EmailAddress_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_EmailAddress_publicId(ctx, field)
+	case "emailAddress":
+		return ec.fieldContext_EmailAddress_emailAddress(ctx, field)
+	case "name":
+		return ec.fieldContext_EmailAddress_name(ctx, field)
+	case "isWorkspaceDefault":
+		return ec.fieldContext_EmailAddress_isWorkspaceDefault(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_EmailAddress_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_EmailAddress_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_EmailAddress_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailAddress", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailAddressConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_EmailAddressConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_EmailAddressConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EmailAddressConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailAddressConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailAddressEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_EmailAddressEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_EmailAddressEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailAddressEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailBroadcast(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_EmailBroadcast_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_EmailBroadcast_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_EmailBroadcast_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_EmailBroadcast_name(ctx, field)
+	case "status":
+		return ec.fieldContext_EmailBroadcast_status(ctx, field)
+	case "subject":
+		return ec.fieldContext_EmailBroadcast_subject(ctx, field)
+	case "preheadline":
+		return ec.fieldContext_EmailBroadcast_preheadline(ctx, field)
+	case "fromEmail":
+		return ec.fieldContext_EmailBroadcast_fromEmail(ctx, field)
+	case "fromName":
+		return ec.fieldContext_EmailBroadcast_fromName(ctx, field)
+	case "replyToEmail":
+		return ec.fieldContext_EmailBroadcast_replyToEmail(ctx, field)
+	case "htmlBody":
+		return ec.fieldContext_EmailBroadcast_htmlBody(ctx, field)
+	case "textBody":
+		return ec.fieldContext_EmailBroadcast_textBody(ctx, field)
+	case "sendAt":
+		return ec.fieldContext_EmailBroadcast_sendAt(ctx, field)
+	case "sendAtLocalTime":
+		return ec.fieldContext_EmailBroadcast_sendAtLocalTime(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_EmailBroadcast_timeZone(ctx, field)
+	case "sendImmediately":
+		return ec.fieldContext_EmailBroadcast_sendImmediately(ctx, field)
+	case "sendingAt":
+		return ec.fieldContext_EmailBroadcast_sendingAt(ctx, field)
+	case "completeAt":
+		return ec.fieldContext_EmailBroadcast_completeAt(ctx, field)
+	case "externalId":
+		return ec.fieldContext_EmailBroadcast_externalId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_EmailBroadcast_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_EmailBroadcast_updatedAt(ctx, field)
+	case "filter":
+		return ec.fieldContext_EmailBroadcast_filter(ctx, field)
+	case "topicIds":
+		return ec.fieldContext_EmailBroadcast_topicIds(ctx, field)
+	case "topics":
+		return ec.fieldContext_EmailBroadcast_topics(ctx, field)
+	case "originationChannelType":
+		return ec.fieldContext_EmailBroadcast_originationChannelType(ctx, field)
+	case "originationChannelId":
+		return ec.fieldContext_EmailBroadcast_originationChannelId(ctx, field)
+	case "rawStatus":
+		return ec.fieldContext_EmailBroadcast_rawStatus(ctx, field)
+	case "workspace":
+		return ec.fieldContext_EmailBroadcast_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailBroadcast", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailBroadcastConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_EmailBroadcastConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_EmailBroadcastConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EmailBroadcastConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailBroadcastConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailBroadcastEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_EmailBroadcastEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_EmailBroadcastEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailBroadcastEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_EmailEngagement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lastEmailSentAt":
@@ -17963,6 +21453,118 @@ func (ec *executionContext) childFields_EmailEngagement(ctx context.Context, fie
 		return ec.fieldContext_EmailEngagement_lastEmailClickedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EmailEngagement", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailSender(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_EmailSender_name(ctx, field)
+	case "emailAddress":
+		return ec.fieldContext_EmailSender_emailAddress(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailSender", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "marketingEmailsFromAddress":
+		return ec.fieldContext_EmailSettings_marketingEmailsFromAddress(ctx, field)
+	case "marketingEmailsReplyToAddress":
+		return ec.fieldContext_EmailSettings_marketingEmailsReplyToAddress(ctx, field)
+	case "systemEmailsFromAddress":
+		return ec.fieldContext_EmailSettings_systemEmailsFromAddress(ctx, field)
+	case "systemEmailsReplyToAddress":
+		return ec.fieldContext_EmailSettings_systemEmailsReplyToAddress(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailSettings", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailTemplate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_EmailTemplate_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_EmailTemplate_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_EmailTemplate_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_EmailTemplate_name(ctx, field)
+	case "templateType":
+		return ec.fieldContext_EmailTemplate_templateType(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_EmailTemplate_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_EmailTemplate_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_EmailTemplate_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailTemplate", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailTemplateConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_EmailTemplateConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_EmailTemplateConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EmailTemplateConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailTemplateConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailTemplateEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_EmailTemplateEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_EmailTemplateEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailTemplateEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailTopic(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_EmailTopic_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_EmailTopic_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_EmailTopic_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_EmailTopic_name(ctx, field)
+	case "description":
+		return ec.fieldContext_EmailTopic_description(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_EmailTopic_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_EmailTopic_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_EmailTopic_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailTopic", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailTopicConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_EmailTopicConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_EmailTopicConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EmailTopicConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailTopicConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailTopicEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_EmailTopicEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_EmailTopicEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailTopicEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Form(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -19305,6 +22907,10 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_PlatformApplication(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_PlatformApplication_rawId(ctx, field)
+	case "teamId":
+		return ec.fieldContext_PlatformApplication_teamId(ctx, field)
 	case "publicId":
 		return ec.fieldContext_PlatformApplication_publicId(ctx, field)
 	case "trustedSkus":
@@ -19729,6 +23335,68 @@ func (ec *executionContext) childFields_RedactContactPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type RedactContactPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RefineFilter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RefineFilter_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_RefineFilter_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_RefineFilter_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_RefineFilter_name(ctx, field)
+	case "conjunction":
+		return ec.fieldContext_RefineFilter_conjunction(ctx, field)
+	case "filterClass":
+		return ec.fieldContext_RefineFilter_filterClass(ctx, field)
+	case "criteria":
+		return ec.fieldContext_RefineFilter_criteria(ctx, field)
+	case "rawConjunction":
+		return ec.fieldContext_RefineFilter_rawConjunction(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_RefineFilter_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_RefineFilter_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_RefineFilter_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefineFilter", field.Name)
+}
+
+func (ec *executionContext) childFields_RefineFilterConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_RefineFilterConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_RefineFilterConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RefineFilterConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefineFilterConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RefineFilterCriterion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "attribute":
+		return ec.fieldContext_RefineFilterCriterion_attribute(ctx, field)
+	case "clause":
+		return ec.fieldContext_RefineFilterCriterion_clause(ctx, field)
+	case "value":
+		return ec.fieldContext_RefineFilterCriterion_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefineFilterCriterion", field.Name)
+}
+
+func (ec *executionContext) childFields_RefineFilterEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RefineFilterEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RefineFilterEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefineFilterEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_RemoveContactTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "removedAppliedContactTagId":
@@ -19951,6 +23619,72 @@ func (ec *executionContext) childFields_SalesPipelineStage(ctx context.Context, 
 		return ec.fieldContext_SalesPipelineStage_opportunities(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SalesPipelineStage", field.Name)
+}
+
+func (ec *executionContext) childFields_ScheduledEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ScheduledEvent_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ScheduledEvent_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ScheduledEvent_publicId(ctx, field)
+	case "status":
+		return ec.fieldContext_ScheduledEvent_status(ctx, field)
+	case "startOn":
+		return ec.fieldContext_ScheduledEvent_startOn(ctx, field)
+	case "endOn":
+		return ec.fieldContext_ScheduledEvent_endOn(ctx, field)
+	case "tzid":
+		return ec.fieldContext_ScheduledEvent_tzid(ctx, field)
+	case "comments":
+		return ec.fieldContext_ScheduledEvent_comments(ctx, field)
+	case "maxInvitees":
+		return ec.fieldContext_ScheduledEvent_maxInvitees(ctx, field)
+	case "eventType":
+		return ec.fieldContext_ScheduledEvent_eventType(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ScheduledEvent_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ScheduledEvent_updatedAt(ctx, field)
+	case "order":
+		return ec.fieldContext_ScheduledEvent_order(ctx, field)
+	case "primaryContact":
+		return ec.fieldContext_ScheduledEvent_primaryContact(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ScheduledEvent_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduledEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_ScheduledEventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ScheduledEventConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ScheduledEventConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ScheduledEventConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduledEventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ScheduledEventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ScheduledEventEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ScheduledEventEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduledEventEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ScheduledEventType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_ScheduledEventType_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduledEventType", field.Name)
 }
 
 func (ec *executionContext) childFields_ShippingLocationGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -20271,6 +24005,30 @@ func (ec *executionContext) childFields_ShippingZoneEdge(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type ShippingZoneEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Site_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Site_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Site_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Site_name(ctx, field)
+	case "headCode":
+		return ec.fieldContext_Site_headCode(ctx, field)
+	case "footerCode":
+		return ec.fieldContext_Site_footerCode(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Site_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Site_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Site_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Site", field.Name)
+}
+
 func (ec *executionContext) childFields_Store(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -20481,6 +24239,26 @@ func (ec *executionContext) childFields_UnarchiveProductPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type UnarchiveProductPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateBlogPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "blog":
+		return ec.fieldContext_UpdateBlogPayload_blog(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateBlogPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateBlogPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateBlogPostPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "blogPost":
+		return ec.fieldContext_UpdateBlogPostPayload_blogPost(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateBlogPostPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateBlogPostPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -20529,6 +24307,26 @@ func (ec *executionContext) childFields_UpdateCourseSectionPayload(ctx context.C
 		return ec.fieldContext_UpdateCourseSectionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateCourseSectionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateEmailBroadcastPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emailBroadcast":
+		return ec.fieldContext_UpdateEmailBroadcastPayload_emailBroadcast(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateEmailBroadcastPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateEmailBroadcastPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateEmailTopicPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emailTopic":
+		return ec.fieldContext_UpdateEmailTopicPayload_emailTopic(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateEmailTopicPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateEmailTopicPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateFormFieldOptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -20721,6 +24519,16 @@ func (ec *executionContext) childFields_UpdateProductVariantPayload(ctx context.
 	return nil, fmt.Errorf("no field named %q was found under type UpdateProductVariantPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateRefineFilterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "refineFilter":
+		return ec.fieldContext_UpdateRefineFilterPayload_refineFilter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateRefineFilterPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateRefineFilterPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "salesOpportunityNote":
@@ -20809,6 +24617,16 @@ func (ec *executionContext) childFields_UpdateShippingZonePayload(ctx context.Co
 		return ec.fieldContext_UpdateShippingZonePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateShippingZonePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSitePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "site":
+		return ec.fieldContext_UpdateSitePayload_site(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSitePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSitePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -20945,6 +24763,10 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_workspaces(ctx, field)
 	case "user":
 		return ec.fieldContext_Viewer_user(ctx, field)
+	case "connectedWorkspace":
+		return ec.fieldContext_Viewer_connectedWorkspace(ctx, field)
+	case "platformApplication":
+		return ec.fieldContext_Viewer_platformApplication(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }
@@ -21117,16 +24939,32 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Workspace_updatedAt(ctx, field)
+	case "site":
+		return ec.fieldContext_Workspace_site(ctx, field)
+	case "emailSettings":
+		return ec.fieldContext_Workspace_emailSettings(ctx, field)
 	case "team":
 		return ec.fieldContext_Workspace_team(ctx, field)
 	case "contact":
 		return ec.fieldContext_Workspace_contact(ctx, field)
+	case "scheduledEvents":
+		return ec.fieldContext_Workspace_scheduledEvents(ctx, field)
+	case "blogs":
+		return ec.fieldContext_Workspace_blogs(ctx, field)
 	case "contacts":
 		return ec.fieldContext_Workspace_contacts(ctx, field)
 	case "contactTags":
 		return ec.fieldContext_Workspace_contactTags(ctx, field)
 	case "courses":
 		return ec.fieldContext_Workspace_courses(ctx, field)
+	case "emailBroadcasts":
+		return ec.fieldContext_Workspace_emailBroadcasts(ctx, field)
+	case "emailTopics":
+		return ec.fieldContext_Workspace_emailTopics(ctx, field)
+	case "emailTemplates":
+		return ec.fieldContext_Workspace_emailTemplates(ctx, field)
+	case "emailAddresses":
+		return ec.fieldContext_Workspace_emailAddresses(ctx, field)
 	case "forms":
 		return ec.fieldContext_Workspace_forms(ctx, field)
 	case "formSubmissions":
@@ -21157,6 +24995,8 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_productCollections(ctx, field)
 	case "productTags":
 		return ec.fieldContext_Workspace_productTags(ctx, field)
+	case "refineFilters":
+		return ec.fieldContext_Workspace_refineFilters(ctx, field)
 	case "salesPipelines":
 		return ec.fieldContext_Workspace_salesPipelines(ctx, field)
 	case "salesOpportunities":
@@ -21167,6 +25007,8 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_shippingRateNames(ctx, field)
 	case "shippingPackages":
 		return ec.fieldContext_Workspace_shippingPackages(ctx, field)
+	case "domains":
+		return ec.fieldContext_Workspace_domains(ctx, field)
 	case "stores":
 		return ec.fieldContext_Workspace_stores(ctx, field)
 	case "themes":

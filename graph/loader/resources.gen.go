@@ -9,6 +9,10 @@ import (
 // The loaders of workspace resources: records by id, lists, and children. Rows of lists are
 // primed for loads by id.
 var (
+	ScheduledEvents         = newResource[upstream.ScheduledEvent](nil, nil)
+	Blogs                   = newResource(fromWorkspace((*upstream.Client).Blog), nil)
+	BlogPosts               = newResource(fromWorkspace((*upstream.Client).BlogPost), nil).ownedBy((*upstream.BlogPost).Owner, 0)
+	BlogTags                = newResource(fromWorkspace((*upstream.Client).BlogTag), nil).ownedBy((*upstream.BlogTag).Owner, 0)
 	Contacts                = newResource(fromWorkspace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
 	ContactTags             = newResource(fromWorkspace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
 	AppliedContactTags      = newResource(fromWorkspace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
@@ -17,6 +21,10 @@ var (
 	CourseLessons           = newResource(fromWorkspace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
 	CourseEnrollments       = newResource(fromWorkspace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
 	CourseLessonCompletions = newResource(fromWorkspace((*upstream.Client).CourseLessonCompletion), nil).ownedBy((*upstream.CourseLessonCompletion).Owner, 1)
+	EmailBroadcasts         = newResource(fromWorkspace((*upstream.Client).EmailBroadcast), byFilter((*upstream.Client).EmailBroadcasts))
+	EmailTopics             = newResource(fromWorkspace((*upstream.Client).EmailTopic), nil)
+	EmailTemplates          = newResource(fromWorkspace((*upstream.Client).EmailTemplate), nil)
+	EmailAddresses          = newResource[upstream.EmailAddress](nil, nil)
 	Forms                   = newResource(fromWorkspace((*upstream.Client).Form), nil)
 	FormFieldSets           = newResource(fromWorkspace((*upstream.Client).FormFieldSet), nil).ownedBy((*upstream.FormFieldSet).Owner, 0)
 	FormFields              = newResource(fromWorkspace((*upstream.Client).FormField), nil).ownedBy((*upstream.FormField).Owner, 1)
@@ -41,6 +49,7 @@ var (
 	ProductPrices           = newResource(fromWorkspace((*upstream.Client).ProductPrice), nil).ownedBy((*upstream.ProductPrice).Owner, 1)
 	ProductCollections      = newResource(fromWorkspace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
 	ProductTags             = newResource(fromWorkspace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
+	RefineFilters           = newResource(fromWorkspace((*upstream.Client).RefineFilter), nil)
 	SalesPipelines          = newResource(fromWorkspace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
 	SalesPipelineStages     = newResource(fromWorkspace((*upstream.Client).SalesPipelineStage), nil).ownedBy((*upstream.SalesPipelineStage).Owner, 0)
 	SalesOpportunities      = newResource(fromWorkspace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
@@ -51,12 +60,18 @@ var (
 	ShippingRates           = newResource(fromWorkspace((*upstream.Client).ShippingRate), nil).ownedBy((*upstream.ShippingRate).Owner, 2)
 	ShippingRateNames       = newResource(fromWorkspace((*upstream.Client).ShippingRateName), nil)
 	ShippingPackages        = newResource(fromWorkspace((*upstream.Client).ShippingPackage), nil)
+	Sites                   = newResource[upstream.Site](nil, nil)
+	Domains                 = newResource(fromWorkspace((*upstream.Client).Domain), nil)
 	Stores                  = newResource(fromWorkspace((*upstream.Client).Store), nil)
 	Themes                  = newResource(fromWorkspace((*upstream.Client).Theme), nil)
 	Styles                  = newResource[upstream.Style](nil, nil)
 	WebhookEndpoints        = newResource(fromWorkspace((*upstream.Client).WebhookEndpoint), nil)
 	WebhookEvents           = newResource(fromWorkspace((*upstream.Client).WebhookEvent), nil)
 
+	ScheduledEventList         = findByWalk(newList(ScheduledEvents, listOfWorkspace((*upstream.Client).ScheduledEvents)))
+	BlogList                   = findByWalk(newList(Blogs, listOfWorkspace((*upstream.Client).Blogs)))
+	BlogPostList               = newList(BlogPosts, listOfOwner(BlogPosts, (*upstream.Client).BlogPosts))
+	BlogTagList                = newList(BlogTags, listOfOwner(BlogTags, (*upstream.Client).BlogTags))
 	ContactList                = newList(Contacts, listOfWorkspace((*upstream.Client).Contacts))
 	ContactTagList             = newList(ContactTags, listOfWorkspace((*upstream.Client).ContactTags))
 	AppliedContactTagList      = newList(AppliedContactTags, listOfOwner(AppliedContactTags, (*upstream.Client).AppliedContactTags))
@@ -65,6 +80,10 @@ var (
 	CourseLessonList           = newList(CourseLessons, listOfOwner(CourseLessons, (*upstream.Client).CourseLessons))
 	CourseEnrollmentList       = newList(CourseEnrollments, listOfOwner(CourseEnrollments, (*upstream.Client).CourseEnrollments))
 	CourseLessonCompletionList = newList(CourseLessonCompletions, onlyOwned(CourseLessonCompletions, listOfRecord((*upstream.Client).CourseLessonCompletions)))
+	EmailBroadcastList         = newList(EmailBroadcasts, listOfWorkspace((*upstream.Client).EmailBroadcasts))
+	EmailTopicList             = findByWalk(newList(EmailTopics, listOfWorkspace((*upstream.Client).EmailTopics)))
+	EmailTemplateList          = findByWalk(newList(EmailTemplates, listOfWorkspace((*upstream.Client).EmailTemplates)))
+	EmailAddressList           = findByWalk(newList(EmailAddresses, listOfWorkspace((*upstream.Client).EmailAddresses)))
 	FormList                   = findByWalk(newList(Forms, listOfWorkspace((*upstream.Client).Forms)))
 	FormFieldSetList           = newList(FormFieldSets, listOfOwner(FormFieldSets, (*upstream.Client).FormFieldSets))
 	FormFieldList              = newList(FormFields, listOfOwner(FormFields, (*upstream.Client).FormFields))
@@ -90,6 +109,7 @@ var (
 	ProductPriceList           = newList(ProductPrices, onlyOwned(ProductPrices, listOfRecord((*upstream.Client).ProductPrices)))
 	ProductCollectionList      = newList(ProductCollections, listOfWorkspace((*upstream.Client).ProductCollections))
 	ProductTagList             = newList(ProductTags, listOfWorkspace((*upstream.Client).ProductTags))
+	RefineFilterList           = findByWalk(newList(RefineFilters, listOfWorkspace((*upstream.Client).RefineFilters)))
 	SalesPipelineList          = newList(SalesPipelines, listOfWorkspace((*upstream.Client).SalesPipelines))
 	SalesPipelineStageList     = newList(SalesPipelineStages, listOfOwner(SalesPipelineStages, (*upstream.Client).SalesPipelineStages))
 	SalesOpportunityList       = newList(SalesOpportunities, listOfWorkspace((*upstream.Client).SalesOpportunities))
@@ -100,6 +120,8 @@ var (
 	ShippingRateList           = newList(ShippingRates, listOfOwner(ShippingRates, (*upstream.Client).ShippingRates))
 	ShippingRateNameList       = findByWalk(newList(ShippingRateNames, listOfWorkspace((*upstream.Client).ShippingRateNames)))
 	ShippingPackageList        = findByWalk(newList(ShippingPackages, listOfWorkspace((*upstream.Client).ShippingPackages)))
+	SiteList                   = findByWalk(newList(Sites, listOfWorkspace((*upstream.Client).Sites)))
+	DomainList                 = findByWalk(newList(Domains, listOfWorkspace((*upstream.Client).Domains)))
 	StoreList                  = findByWalk(newList(Stores, listOfWorkspace((*upstream.Client).Stores)))
 	ThemeList                  = findByWalk(newList(Themes, listOfWorkspace((*upstream.Client).Themes)))
 	StyleList                  = findByWalk(newList(Styles, listOfWorkspace((*upstream.Client).Styles)))
@@ -120,6 +142,10 @@ var (
 
 // resourceKinds says how the records of each kind are loaded.
 var resourceKinds = map[upstream.Kind]nodeSource{
+	upstream.KindScheduledEvent:         ScheduledEvents,
+	upstream.KindBlog:                   Blogs,
+	upstream.KindBlogPost:               BlogPosts,
+	upstream.KindBlogTag:                BlogTags,
 	upstream.KindContact:                Contacts,
 	upstream.KindContactTag:             ContactTags,
 	upstream.KindAppliedContactTag:      AppliedContactTags,
@@ -128,6 +154,10 @@ var resourceKinds = map[upstream.Kind]nodeSource{
 	upstream.KindCourseLesson:           CourseLessons,
 	upstream.KindCourseEnrollment:       CourseEnrollments,
 	upstream.KindCourseLessonCompletion: CourseLessonCompletions,
+	upstream.KindEmailBroadcast:         EmailBroadcasts,
+	upstream.KindEmailTopic:             EmailTopics,
+	upstream.KindEmailTemplate:          EmailTemplates,
+	upstream.KindEmailAddress:           EmailAddresses,
 	upstream.KindForm:                   Forms,
 	upstream.KindFormFieldSet:           FormFieldSets,
 	upstream.KindFormField:              FormFields,
@@ -152,6 +182,7 @@ var resourceKinds = map[upstream.Kind]nodeSource{
 	upstream.KindProductPrice:           ProductPrices,
 	upstream.KindProductCollection:      ProductCollections,
 	upstream.KindProductTag:             ProductTags,
+	upstream.KindRefineFilter:           RefineFilters,
 	upstream.KindSalesPipeline:          SalesPipelines,
 	upstream.KindSalesPipelineStage:     SalesPipelineStages,
 	upstream.KindSalesOpportunity:       SalesOpportunities,
@@ -162,6 +193,8 @@ var resourceKinds = map[upstream.Kind]nodeSource{
 	upstream.KindShippingRate:           ShippingRates,
 	upstream.KindShippingRateName:       ShippingRateNames,
 	upstream.KindShippingPackage:        ShippingPackages,
+	upstream.KindSite:                   Sites,
+	upstream.KindDomain:                 Domains,
 	upstream.KindStore:                  Stores,
 	upstream.KindTheme:                  Themes,
 	upstream.KindStyle:                  Styles,

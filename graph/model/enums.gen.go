@@ -6,6 +6,26 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
+var blogPostVisibilityWords = enum{"draft", "members_only", "public", "scheduled"}
+
+// MarshalBlogPostVisibility writes a value for gqlgen.
+func MarshalBlogPostVisibility(v string) graphql.Marshaler { return blogPostVisibilityWords.marshal(v) }
+
+// UnmarshalBlogPostVisibility reads an argument.
+func UnmarshalBlogPostVisibility(v any) (string, error) { return blogPostVisibilityWords.unmarshal(v) }
+
+var emailBroadcastStatusWords = enum{"canceled", "complete", "draft", "paused", "scheduled", "sending", "unhealthy"}
+
+// MarshalEmailBroadcastStatus writes a value for gqlgen.
+func MarshalEmailBroadcastStatus(v string) graphql.Marshaler {
+	return emailBroadcastStatusWords.marshal(v)
+}
+
+// UnmarshalEmailBroadcastStatus reads an argument.
+func UnmarshalEmailBroadcastStatus(v any) (string, error) {
+	return emailBroadcastStatusWords.unmarshal(v)
+}
+
 var fulfillmentStatusWords = enum{"fulfilled", "cancelled", "restocked"}
 
 // MarshalFulfillmentStatus writes a value for gqlgen.
@@ -70,6 +90,18 @@ func UnmarshalProductCollectionSortMethod(v any) (string, error) {
 	return productCollectionSortMethodWords.unmarshal(v)
 }
 
+var refineFilterConjunctionWords = enum{"and", "or"}
+
+// MarshalRefineFilterConjunction writes a value for gqlgen.
+func MarshalRefineFilterConjunction(v string) graphql.Marshaler {
+	return refineFilterConjunctionWords.marshal(v)
+}
+
+// UnmarshalRefineFilterConjunction reads an argument.
+func UnmarshalRefineFilterConjunction(v any) (string, error) {
+	return refineFilterConjunctionWords.unmarshal(v)
+}
+
 var shippingPackageTypeWords = enum{"box", "envelope", "soft_package"}
 
 // MarshalShippingPackageType writes a value for gqlgen.
@@ -109,6 +141,22 @@ func MarshalShippingCarrier(v string) graphql.Marshaler { return shippingCarrier
 
 // UnmarshalShippingCarrier reads an argument.
 func UnmarshalShippingCarrier(v any) (string, error) { return shippingCarrierWords.unmarshal(v) }
+
+var codeModeWords = enum{"append", "replace"}
+
+// MarshalCodeMode writes a value for gqlgen.
+func MarshalCodeMode(v string) graphql.Marshaler { return codeModeWords.marshal(v) }
+
+// UnmarshalCodeMode reads an argument.
+func UnmarshalCodeMode(v any) (string, error) { return codeModeWords.unmarshal(v) }
+
+var domainStatusWords = enum{"connecting", "initialized", "ownership_verified", "removing", "secured", "securing"}
+
+// MarshalDomainStatus writes a value for gqlgen.
+func MarshalDomainStatus(v string) graphql.Marshaler { return domainStatusWords.marshal(v) }
+
+// UnmarshalDomainStatus reads an argument.
+func UnmarshalDomainStatus(v any) (string, error) { return domainStatusWords.unmarshal(v) }
 
 var storeStatusWords = enum{"draft", "published"}
 

@@ -86,6 +86,14 @@ type CourseLessonCompletionFilter struct {
 	LessonIds graphql.Omittable[[]string] `json:"lessonIds,omitzero"`
 }
 
+// Conditions for e-mail broadcasts. An e-mail broadcast must meet all of them. A list of values must not be empty.
+type EmailBroadcastFilter struct {
+	// Only these e-mail broadcasts. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Only e-mail broadcasts whose `status` equals one of these values. At most 100 values.
+	Statuses graphql.Omittable[[]string] `json:"statuses,omitzero"`
+}
+
 // Conditions for form submissions. A form submission must meet all of them. A list of values must not be empty.
 type FormSubmissionFilter struct {
 	// Only these form submissions. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
@@ -216,6 +224,12 @@ type RedactContactPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Conditions for filters. A filter must meet all of them. A list of values must not be empty.
+type RefineFilterFilter struct {
+	// Only filters whose `name` equals one of these values. At most 100 values.
+	Names graphql.Omittable[[]string] `json:"names,omitzero"`
+}
+
 // Result of `removeContactTag`.
 type RemoveContactTagPayload struct {
 	// Global id of the applied tag that was removed. Null if the change was rejected.
@@ -280,6 +294,14 @@ type Sort struct {
 	Property SortProperty `json:"property"`
 	// Sort direction.
 	Direction SortDirection `json:"direction"`
+}
+
+// Result of `updateSite`.
+type UpdateSitePayload struct {
+	// Site after the change. Null if the change was rejected.
+	Site *upstream.Site `json:"site,omitzero"`
+	// Reasons why the change was rejected. Empty on success.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Result of `upsertContact`.

@@ -8,6 +8,10 @@ import (
 
 // resourceKinds are the kinds of resources, and whether their global ids name a workspace.
 var resourceKinds = map[upstream.Kind]bool{
+	upstream.KindScheduledEvent:         true,
+	upstream.KindBlog:                   true,
+	upstream.KindBlogPost:               true,
+	upstream.KindBlogTag:                true,
 	upstream.KindContact:                true,
 	upstream.KindContactTag:             true,
 	upstream.KindAppliedContactTag:      true,
@@ -16,6 +20,10 @@ var resourceKinds = map[upstream.Kind]bool{
 	upstream.KindCourseLesson:           true,
 	upstream.KindCourseEnrollment:       true,
 	upstream.KindCourseLessonCompletion: true,
+	upstream.KindEmailBroadcast:         true,
+	upstream.KindEmailTopic:             true,
+	upstream.KindEmailTemplate:          true,
+	upstream.KindEmailAddress:           true,
 	upstream.KindForm:                   true,
 	upstream.KindFormFieldSet:           true,
 	upstream.KindFormField:              true,
@@ -40,6 +48,7 @@ var resourceKinds = map[upstream.Kind]bool{
 	upstream.KindProductPrice:           true,
 	upstream.KindProductCollection:      true,
 	upstream.KindProductTag:             true,
+	upstream.KindRefineFilter:           true,
 	upstream.KindSalesPipeline:          true,
 	upstream.KindSalesPipelineStage:     true,
 	upstream.KindSalesOpportunity:       true,
@@ -50,6 +59,8 @@ var resourceKinds = map[upstream.Kind]bool{
 	upstream.KindShippingRate:           true,
 	upstream.KindShippingRateName:       true,
 	upstream.KindShippingPackage:        true,
+	upstream.KindSite:                   true,
+	upstream.KindDomain:                 true,
 	upstream.KindStore:                  true,
 	upstream.KindTeam:                   false,
 	upstream.KindTheme:                  true,

@@ -21,5 +21,6 @@ type Viewer struct {
 	Name       *string
 	CanWrite   bool
 	Workspaces []*upstream.Workspace
-	User       *upstream.User
+
+	upstream.Me
 }

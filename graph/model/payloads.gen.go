@@ -10,6 +10,11 @@ import (
 //
 //nolint:revive // one comment for all
 type (
+	UpdateBlogPayload                   = Written[upstream.Blog]
+	CreateBlogPostPayload               = Written[upstream.BlogPost]
+	UpdateBlogPostPayload               = Written[upstream.BlogPost]
+	DeleteBlogPostPayload               = Deleted
+	CreateBlogTagPayload                = Written[upstream.BlogTag]
 	CreateContactPayload                = Written[upstream.Contact]
 	UpdateContactPayload                = Written[upstream.Contact]
 	DeleteContactPayload                = Deleted
@@ -22,6 +27,12 @@ type (
 	UpdateCourseEnrollmentPayload       = Written[upstream.CourseEnrollment]
 	CreateCourseLessonCompletionPayload = Written[upstream.CourseLessonCompletion]
 	DeleteCourseLessonCompletionPayload = Deleted
+	CreateEmailBroadcastPayload         = Written[upstream.EmailBroadcast]
+	UpdateEmailBroadcastPayload         = Written[upstream.EmailBroadcast]
+	DeleteEmailBroadcastPayload         = Deleted
+	CreateEmailTopicPayload             = Written[upstream.EmailTopic]
+	UpdateEmailTopicPayload             = Written[upstream.EmailTopic]
+	DeleteEmailTopicPayload             = Deleted
 	CreateFormPayload                   = Written[upstream.Form]
 	UpdateFormPayload                   = Written[upstream.Form]
 	DeleteFormPayload                   = Deleted
@@ -72,6 +83,9 @@ type (
 	CreateProductTagPayload             = Written[upstream.ProductTag]
 	UpdateProductTagPayload             = Written[upstream.ProductTag]
 	DeleteProductTagPayload             = Deleted
+	CreateRefineFilterPayload           = Written[upstream.RefineFilter]
+	UpdateRefineFilterPayload           = Written[upstream.RefineFilter]
+	DeleteRefineFilterPayload           = Deleted
 	CreateSalesPipelinePayload          = Written[upstream.SalesPipeline]
 	UpdateSalesPipelinePayload          = Written[upstream.SalesPipeline]
 	CreateSalesPipelineStagePayload     = Written[upstream.SalesPipelineStage]

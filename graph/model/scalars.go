@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -37,11 +38,8 @@ func MarshalJSON(v jsontext.Value) graphql.Marshaler {
 	})
 }
 
-// UnmarshalJSON exists because gqlgen needs both directions. It always fails: no argument has the
-// type JSON.
-func UnmarshalJSON(any) (jsontext.Value, error) {
-	return nil, errors.New("JSON is not accepted as an argument")
-}
+// UnmarshalJSON reads an argument of the scalar JSON.
+func UnmarshalJSON(v any) (jsontext.Value, error) { return json.Marshal(v, json.Deterministic(true)) }
 
 // MarshalInt writes a number from ClickFunnels as the scalar Int. A number of more than 32 bits
 // becomes null with an error.

@@ -35,8 +35,14 @@ func (d *Description) writeDemo(c *code) error {
 		if r.Actions != nil {
 			c.line("Actions: []string{%s},", quoted(r.Actions))
 		}
+		if r.Patch {
+			c.line("Patch: true,")
+		}
 		if r.Listed {
 			c.line("Listed: true,")
+		}
+		if r.Whole {
+			c.line("Whole: true,")
 		}
 		c.line("Fields: []Field{")
 		e.writeDemoFields(c, r.Type.Fields, nil)
@@ -69,6 +75,9 @@ func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, object *ast.F
 		}
 		if in := (arguments{f.Directives.ForName("input")}); in.directive != nil {
 			extra += fmt.Sprintf(", Input: %q, Create: %q, Update: %q", e.inputName(f), in.text("create", ""), in.text("update", ""))
+		}
+		if (arguments{f.Directives.ForName("key")}).text("expand", "false") == "true" {
+			extra += ", Expand: true"
 		}
 		isMany := f.Directives.ForName("hasMany") != nil
 		if (f.Directives.ForName("belongsTo") != nil || isMany && f.Directives.ForName("key") == nil) && relationKey(f) != "" {

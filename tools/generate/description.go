@@ -50,11 +50,13 @@ type Resource struct {
 	Field        string // field of the parent that holds its lists; empty for the default name
 	Sort         string // NONE, CHANGE or POSITION
 	Body         string
-	Write        []string
+	Write        []string // CREATE, UPDATE, DELETE
+	Patch        bool     // whether updates have the method PATCH
 	Actions      []string // words of paths below a record, such as archive
 	Create       List     // path that creates records, and its parent
 	Creator      string   // the client's method that creates records; empty for the generated one
 	Listed       bool     // whether only the list has the records: there is no path for one
+	Whole        bool     // whether its lists are not divided into pages
 	Relations    []*Relation
 
 	// Workspace, Connect and Attributes name functions of package graph. They are empty or
@@ -243,12 +245,18 @@ func (d *Description) readResources() error {
 				Path: strings.Split(args.text("path", ""), "/"), Noun: args.text("noun", ""),
 				Accounts: args.text("host", "WORKSPACE") == "ACCOUNTS",
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
-				Actions: args.texts("actions"), Listed: args.text("member", "true") == "false",
+				Actions: args.texts("actions"), Listed: args.text("member", "true") == "false", Whole: args.text("paged", "true") == "false",
+			}
+			if i := slices.Index(r.Write, "PATCH"); i >= 0 {
+				r.Write[i], r.Patch = "UPDATE", true
 			}
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
 			r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
 			r.Note, r.Field = args.text("note", ""), args.text("field", "")
 			r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
+			if r.Whole {
+				r.Connect, r.Note = "connectWhole", strings.TrimSpace(r.Note+" ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected.")
+			}
 			r.Plural = args.text("plural", plural(r.Noun))
 			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
 			if r.Accounts && args.texts("lists") == nil {

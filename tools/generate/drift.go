@@ -61,7 +61,7 @@ func (all *offers) addResource(r *Resource) {
 		case "CREATE":
 			all.add(r, http.MethodPost, r.Create.Path, "create"+name)
 		case "UPDATE":
-			all.add(r, http.MethodPut, member, "update"+name)
+			all.add(r, r.updateMethod(), member, "update"+name)
 		case "DELETE":
 			all.add(r, http.MethodDelete, member, "delete"+name)
 		}

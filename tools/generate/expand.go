@@ -98,7 +98,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 }
 
 // typeDirectives are the description's directives for types, which gqlgen must not see.
-var typeDirectives = []string{"resource", "key", "members", "composed"}
+var typeDirectives = []string{"resource", "row", "key", "members", "composed"}
 
 // extension copies an extension of the description.
 func (e *expansion) extension(extension *ast.Definition) {
@@ -239,8 +239,11 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
 			own = *unlessFailed(&own)
 		}
-		if isBatched(f) {
+		switch {
+		case isBatched(f):
 			own = *batched(&own)
+		case f.Directives.ForName("resolve") != nil && typeName != "Query" && typeName != "Mutation":
+			own = *goField(&own, forceResolver)
 		}
 		if f.Directives.ForName("belongsTo") != nil {
 			own = *batched(&own)
@@ -461,10 +464,14 @@ func unlessFailed(f *ast.FieldDefinition) *ast.FieldDefinition {
 	return f
 }
 
+var (
+	yes           = &ast.Value{Kind: ast.BooleanValue, Raw: "true"}
+	forceResolver = &ast.Argument{Name: "forceResolver", Value: yes}
+)
+
 // batched marks a field whose resolver takes all rows of a list.
 func batched(f *ast.FieldDefinition) *ast.FieldDefinition {
-	yes := &ast.Value{Kind: ast.BooleanValue, Raw: "true"}
-	return goField(f, &ast.Argument{Name: "batch", Value: yes}, &ast.Argument{Name: "forceResolver", Value: yes})
+	return goField(f, &ast.Argument{Name: "batch", Value: yes}, forceResolver)
 }
 
 // bound binds a field to a method of its rows.

@@ -89,7 +89,7 @@ func TestMistakes(t *testing.T) {
 		"misspelt directive":          {"@list(sort: NONE)", "@lst(sort: NONE)", "there is no directive @lst"},
 		"misspelt argument":           {"embeds:", "embed:", "@belongsTo has no argument embed"},
 		"missing argument":            {`path: "gardens", noun: "garden"`, `path: "gardens"`, "@resource lacks the argument noun"},
-		"unknown word":                {"write: [CREATE, UPDATE, DELETE]", "write: [CREATE, ERASE]", "@resource(write:) is one of CREATE, UPDATE, DELETE"},
+		"unknown word":                {"write: [CREATE, UPDATE, DELETE]", "write: [CREATE, ERASE]", "@resource(write:) is one of CREATE, UPDATE, PATCH, DELETE"},
 		"text in place of a list":     {`filters: ["id", "garden_id", "name", "evergreen", "light", "height_in_cm"]`, `filters: "id"`, "@resource(filters:) is a list"},
 		"filter that nothing matches": {`"light", "height_in_cm"`, `"light", "weight"`, "the filter weight of Plant is the key of no field and of no relation: describe it by `extend input PlantFilter`"},
 		"field that is not embedded":  {`embeds: ["publicId", "name"]`, `embeds: ["nam"]`, "Garden has no field nam"},

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"go/format"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -251,21 +252,23 @@ func (d *Description) writeKindNames(c *code) error {
 	for _, r := range d.inOrder() {
 		c.line("Kind%s Kind = %q", r.Type.Name, kindOf(r))
 	}
-	c.line(")\n\n// resourceWords are the segments of the resources' paths, without ids.\nvar resourceWords = []string{%s}", quoted(d.words()))
+	c.line(")\n\n// pathWords are the segments of paths that are not ids.\nvar pathWords = map[string]bool{")
+	for _, word := range d.words() {
+		c.line("%q: true,", word)
+	}
+	c.line("}")
 	return nil
 }
 
 // words returns the segments of all paths, without ids.
 func (d *Description) words() []string {
 	var all []string
-	for _, r := range d.inOrder() {
-		all = append(all, r.Path...)
-		for _, list := range r.Lists {
-			all = append(all, list.Path...)
-		}
+	for _, offer := range d.Offers() {
+		all = append(all, strings.Split(offer.Path, "/")...)
 	}
+	all = slices.DeleteFunc(all, func(word string) bool { return word == "" || strings.HasPrefix(word, "{") })
 	slices.Sort(all)
-	return slices.DeleteFunc(slices.Compact(all), func(segment string) bool { return segment[0] == '{' })
+	return slices.Compact(all)
 }
 
 // writeKinds writes which kinds have global ids.
@@ -360,7 +363,7 @@ func listPrefix(r *Resource, list List) string {
 
 // writeClient writes the client's methods for workspace resources, and the owners of records.
 func (d *Description) writeClient(c *code) error {
-	c.begin("upstream", []string{"context"}, nil)
+	c.begin("upstream", []string{"context", "net/http"}, nil)
 	for _, r := range d.inOrder() {
 		if r.Accounts {
 			continue
@@ -440,12 +443,21 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 		if r.Owner != "" {
 			by, owner = "updatedBelow", "(*"+record+").Owner, "
 		}
-		c.line("return %s(ctx, c, p, %q, attributes, (*Client).%s, %s%s, id)\n}\n", by, r.Body, name, owner, quoted(r.Path))
+		method := "http.Method" + upperFirst(strings.ToLower(r.updateMethod()))
+		c.line("return %s(ctx, c, %s, p, %q, attributes, (*Client).%s, %s%s, id)\n}\n", by, method, r.Body, name, owner, quoted(r.Path))
 	case "DELETE":
 		c.line("// Delete%s deletes %s, given by its raw or public id.", name, article(r.Noun))
 		c.line("func (c *Client) Delete%s(ctx context.Context, p Place, id string) error {", name)
 		c.line("return deletedIn(ctx, c, p, id, (*Client).%s, %s, id)\n}\n", name, quoted(r.Path))
 	}
+}
+
+// updateMethod returns the HTTP method of updates.
+func (r *Resource) updateMethod() string {
+	if r.Patch {
+		return http.MethodPatch
+	}
+	return http.MethodPut
 }
 
 // writeMember writes the method that fetches a record.

@@ -147,8 +147,12 @@ func (d *Description) rowTypes() ([]*rowType, error) {
 			mark(f.Type.Name())
 		}
 	}
-	for _, r := range d.inOrder() {
-		mark(r.Type.Name)
+	for _, file := range d.Files {
+		for _, definition := range file.Document.Definitions {
+			if d.Resources[definition.Name] != nil || isOwnRow(definition) {
+				mark(definition.Name)
+			}
+		}
 	}
 	var all []*rowType
 	for _, file := range d.Files {
@@ -193,6 +197,11 @@ func checkForms(rows []*rowType) error {
 	return nil
 }
 
+// isOwnRow reports whether objects of a type are rows that no other row contains.
+func isOwnRow(definition *ast.Definition) bool {
+	return definition != nil && definition.Directives.ForName("row") != nil
+}
+
 // rowFields returns the fields of a type and of its extensions that rows hold a value for, and
 // its relations.
 func (d *Description) rowFields(definition *ast.Definition) []*ast.FieldDefinition {
@@ -200,7 +209,7 @@ func (d *Description) rowFields(definition *ast.Definition) []*ast.FieldDefiniti
 	add := func(fields ast.FieldList) {
 		for _, f := range fields {
 			isKey, isRelation := f.Directives.ForName("key") != nil, f.Directives.ForName("belongsTo") != nil
-			isElsewhere := isBatched(f) || f.Directives.ForName("hasMany") != nil || f.Directives.ForName("list") != nil || len(f.Arguments) > 0 && !d.isMembers(f)
+			isElsewhere := isBatched(f) || f.Directives.ForName("resolve") != nil || f.Directives.ForName("hasMany") != nil || f.Directives.ForName("list") != nil || len(f.Arguments) > 0 && !d.isMembers(f)
 			if f.Name != "id" && (isKey || isRelation || !isElsewhere) {
 				all = append(all, f)
 			}

@@ -108,7 +108,7 @@ func (d *Description) goType(t *ast.Type) string {
 		return "map[string]any"
 	case isConnection:
 		return "*model.Connection[upstream." + d.record(of) + "]"
-	case d.Resources[name] != nil:
+	case d.Resources[name] != nil || isOwnRow(d.Types[name]):
 		return "*upstream." + d.record(name)
 	}
 	return "*model." + name

@@ -229,22 +229,23 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 			description, _, _ = strings.Cut(description, " Cost:")
 			description += " Accepts `id`, `rawId` or `publicId`. Cost: 1 REST call per `publicId`."
 		}
-		t.NonNull = requirement == "REQUIRED"
 		switch object := e.Types[f.Type.Name()]; {
 		case isComposed(object):
 			t.NamedType = mainPart(object).Type.Name()
 		case object != nil && object.Kind == ast.Object && e.Resources[object.Name] == nil:
-			t.NamedType = e.partInput(object)
+			t = *typeOf(strings.Replace(f.Type.String(), object.Name, e.partInput(object), 1))
 		}
+		t.NonNull = requirement == "REQUIRED"
 		all = append(all, &ast.FieldDefinition{Name: e.inputName(f), Type: &t, Description: description})
 	}
 	return all
 }
 
-// partInput adds the input type for an object within a record, and returns its name.
+// partInput adds the input type for an object within a record, unless it is described by hand. It
+// returns the type's name.
 func (e *expansion) partInput(object *ast.Definition) string {
 	name := object.Name + "Input"
-	if e.out.Definitions.ForName(name) == nil {
+	if e.Types[name] == nil && e.out.Definitions.ForName(name) == nil {
 		part := input(name, object.Description)
 		for _, f := range object.Fields {
 			t := *f.Type

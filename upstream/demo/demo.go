@@ -16,6 +16,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnauthorized, "API key missing or invalid")
 		return
 	}
-	subdomain, path, ok := split(r)
+	subdomain, at, ok := split(r)
 	if !ok {
 		fail(w, http.StatusNotFound, "No such route")
 		return
@@ -88,21 +89,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !s.serveWrite(w, r, subdomain, path) {
+		if !s.serveRoute(w, r, subdomain, at) && !s.serveWrite(w, r, subdomain, at) {
 			fail(w, http.StatusNotFound, "No such route")
 		}
 		return
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.serveRoute(w, r, subdomain, at) {
+		return
+	}
 	for _, t := range s.tables {
-		if parent, ok := match(t.list, path); ok {
+		if parent, ok := match(t.list, at); ok {
 			s.serveList(w, r, t, subdomain, parent)
 			return
 		}
 	}
 	for _, t := range s.tables {
-		if id, ok := match(t.member, path); ok {
+		if id, ok := match(t.member, at); ok {
 			serveMember(w, r, t, subdomain, id)
 			return
 		}
@@ -208,7 +212,16 @@ func (t *table) index() {
 	}
 }
 
-func (t *table) completed(r row) row {
+// completed returns a row as the API sends it, with the keys that were requested.
+func (t *table) completed(r row, requested ...string) row {
+	if t.derived {
+		r = maps.Clone(r)
+		for _, f := range t.resource.Fields {
+			if f.Expand && !slices.Contains(requested, f.Key) {
+				delete(r, f.Key)
+			}
+		}
+	}
 	if t.complete == nil {
 		return r
 	}
@@ -243,7 +256,7 @@ func (t *table) expanded(r row, keys []string) []byte {
 			r = with(maps.Clone(r), row{key: value(r)})
 		}
 	}
-	return encode(t.completed(r))
+	return encode(t.completed(r, keys...))
 }
 
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, subdomain, parent string) {
@@ -276,6 +289,10 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 		}
 		values := strings.Split(given[0], ",")
 		rows = filtered(rows, func(r row) bool { return keep(r, values) })
+	}
+	if t.resource != nil && t.resource.Whole {
+		send(w, http.StatusOK, encode(map[string][]row{path.Base(t.list): rows}))
+		return
 	}
 	page, next := paged(ordered(rows, query.Get("sort_property"), query.Get("sort_order")), query.Get("after"))
 	if next != "" {

@@ -5,6 +5,83 @@ package demo
 // Resources are the resources of workspaces.
 var Resources = []Resource{
 	{
+		Type: "ScheduledEvent", Kind: "scheduled_event", Path: "appointments/scheduled_events", List: "workspaces/*/appointments/scheduled_events", Field: "scheduledEvents",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "appointments_scheduled_event", Write: []string{}, Filters: []string{},
+		Listed: true,
+		Fields: []Field{
+			{Name: "status", Key: "status", Type: "String"},
+			{Name: "startOn", Key: "start_on", Type: "DateTime"},
+			{Name: "endOn", Key: "end_on", Type: "DateTime"},
+			{Name: "tzid", Key: "tzid", Type: "String"},
+			{Name: "comments", Key: "comments", Type: "String"},
+			{Name: "maxInvitees", Key: "max_invitees", Type: "Int"},
+			{Name: "eventType", Key: "event_type", Type: "ScheduledEventType", Fields: []Field{
+				{Name: "name", Key: "name", Type: "String"},
+			}},
+			{Name: "order", Key: "order_id", To: "Order"},
+			{Name: "primaryContact", Key: "primary_contact_id", To: "Contact"},
+		},
+	},
+	{
+		Type: "Blog", Kind: "blog", Path: "blogs", List: "workspaces/*/blogs", Field: "blogs",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "blog", Write: []string{"UPDATE"}, Filters: []string{},
+		Patch: true,
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "", Update: "OPTIONAL"},
+			{Name: "currentPath", Key: "current_path", Type: "String"},
+			{Name: "url", Key: "url", Type: "String"},
+			{Name: "seoTitle", Key: "seo_title", Type: "String", Input: "seoTitle", Create: "", Update: "OPTIONAL"},
+			{Name: "seoDescription", Key: "seo_description", Type: "String", Input: "seoDescription", Create: "", Update: "OPTIONAL"},
+			{Name: "seoImage", Key: "seo_image_id", To: "Image", Input: "seoImageId", Create: "", Update: "OPTIONAL"},
+			{Name: "siteId", Key: "site_id", Type: "ID"},
+			{Name: "theme", Key: "theme_id", To: "Theme", Input: "themeId", Create: "", Update: "OPTIONAL"},
+			{Name: "style", Key: "style_id", To: "Style"},
+		},
+	},
+	{
+		Type: "BlogPost", Kind: "blog_post", Path: "blogs/posts", List: "blogs/*/posts", Field: "posts",
+		Parent: "Blog", ParentKey: "blog_id", Body: "blogs_post", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "blog",
+		Patch: true,
+		Fields: []Field{
+			{Name: "title", Key: "title", Type: "String", Input: "title", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "visibility", Key: "visibility", Type: "BlogPostVisibility", Input: "visibility", Create: "OPTIONAL", Update: "OPTIONAL", Word: "DRAFT"},
+			{Name: "currentPath", Key: "current_path", Type: "String"},
+			{Name: "url", Key: "url", Type: "String"},
+			{Name: "excerptContent", Key: "excerpt_content", Type: "String", Input: "excerptContent", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "markup", Key: "markup", Type: "String", Input: "markup", Create: "OPTIONAL", Update: "OPTIONAL", Expand: true},
+			{Name: "image", Key: "image_id", To: "Image", Input: "imageId", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "imageUrl", Key: "image_url", Type: "String"},
+			{Name: "seoTitle", Key: "seo_title", Type: "String", Input: "seoTitle", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "seoDescription", Key: "seo_description", Type: "String", Input: "seoDescription", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "authors", Key: "authors", Type: "BlogAuthor", List: true, Fields: []Field{
+				{Name: "firstName", Key: "first_name", Type: "String"},
+				{Name: "lastName", Key: "last_name", Type: "String"},
+				{Name: "emailAddress", Key: "email_address", Type: "String"},
+			}},
+			{Name: "categories", Key: "categories", Type: "BlogTerm", List: true, Fields: []Field{
+				{Name: "name", Key: "name", Type: "String"},
+			}},
+			{Name: "tags", Key: "tags", Type: "BlogTerm", List: true, Fields: []Field{
+				{Name: "name", Key: "name", Type: "String"},
+			}},
+			{Name: "publishedAt", Key: "published_at", Type: "DateTime", Input: "publishedAt", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "blog", Key: "blog_id", To: "Blog"},
+			{Name: "authorIds", Key: "author_ids", Type: "ID", InputOnly: true, Input: "authorIds", Create: "OPTIONAL", Update: "OPTIONAL", List: true},
+			{Name: "categoryIds", Key: "category_ids", Type: "ID", InputOnly: true, Input: "categoryIds", Create: "OPTIONAL", Update: "OPTIONAL", List: true},
+			{Name: "tagIds", Key: "tag_ids", Type: "ID", InputOnly: true, Input: "tagIds", Create: "OPTIONAL", Update: "OPTIONAL", List: true},
+		},
+	},
+	{
+		Type: "BlogTag", Kind: "blog_tag", Path: "blogs/tags", List: "blogs/*/tags", Field: "tags",
+		Parent: "Blog", ParentKey: "blog_id", Body: "blogs_tag", Write: []string{"CREATE"}, Filters: []string{},
+		Owner: "blog",
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: ""},
+			{Name: "blog", Key: "blog_id", To: "Blog"},
+		},
+	},
+	{
 		Type: "Contact", Kind: "contact", Path: "contacts", List: "workspaces/*/contacts", Field: "contacts",
 		Parent: "Workspace", ParentKey: "workspace_id", Body: "contact", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{"id", "email_address", "tag_ids", "is_active"},
 		Fields: []Field{
@@ -85,7 +162,7 @@ var Resources = []Resource{
 					{Name: "updatedAt", Key: "updated_at", Type: "DateTime"},
 				}},
 			}},
-			{Name: "emailEngagement", Key: "email_engagement", Type: "EmailEngagement", Fields: []Field{
+			{Name: "emailEngagement", Key: "email_engagement", Type: "EmailEngagement", Expand: true, Fields: []Field{
 				{Name: "lastEmailSentAt", Key: "last_email_sent_at", Type: "DateTime"},
 				{Name: "lastEmailOpenedAt", Key: "last_email_opened_at", Type: "DateTime"},
 				{Name: "lastEmailClickedAt", Key: "last_email_clicked_at", Type: "DateTime"},
@@ -190,6 +267,67 @@ var Resources = []Resource{
 			{Name: "completedAt", Key: "completed_at", Type: "DateTime"},
 			{Name: "enrollment", Key: "enrollment_id", To: "CourseEnrollment", Input: "enrollmentId", Create: "REQUIRED", Update: ""},
 			{Name: "lesson", Key: "lesson_id", To: "CourseLesson", Input: "lessonId", Create: "REQUIRED", Update: ""},
+		},
+	},
+	{
+		Type: "EmailBroadcast", Kind: "email_broadcast", Path: "emails/broadcasts", List: "workspaces/*/emails/broadcasts", Field: "emailBroadcasts",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "emails_broadcast", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{"id", "status"},
+		Patch: true,
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "status", Key: "status", Type: "EmailBroadcastStatus", Word: "CANCELED"},
+			{Name: "subject", Key: "subject", Type: "String", Input: "subject", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "preheadline", Key: "preheadline", Type: "String", Input: "preheadline", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "fromEmail", Key: "from_email", Type: "String", Input: "fromEmail", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "fromName", Key: "from_name", Type: "String"},
+			{Name: "replyToEmail", Key: "reply_to_email", Type: "String", Input: "replyToEmail", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "htmlBody", Key: "html_body", Type: "String", Input: "htmlBody", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "textBody", Key: "text_body", Type: "String", Input: "textBody", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "sendAt", Key: "send_at", Type: "String", Input: "sendAt", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "sendAtLocalTime", Key: "send_at_local_time", Type: "String", Input: "sendAtLocalTime", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "timeZone", Key: "time_zone", Type: "String", Input: "timeZone", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "sendImmediately", Key: "send_immediately", Type: "Boolean", Input: "sendImmediately", Create: "OPTIONAL", Update: ""},
+			{Name: "sendingAt", Key: "sending_at", Type: "DateTime"},
+			{Name: "completeAt", Key: "complete_at", Type: "DateTime"},
+			{Name: "externalId", Key: "external_id", Type: "String", Input: "externalId", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "filter", Key: "filter_id", To: "RefineFilter", Input: "filterId", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "topicIds", Key: "topic_ids", Type: "ID", List: true},
+			{Name: "topics", Key: "topic_ids", To: "EmailTopic", List: true, Input: "topicIds", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "originationChannelType", Key: "origination_channel_type", Type: "String"},
+			{Name: "originationChannelId", Key: "origination_channel_id", Type: "ID"},
+			{Name: "templateId", Key: "template_id", Type: "ID", InputOnly: true, Input: "templateId", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "recipients", Key: "recipients", Type: "EmailRecipientInput", InputOnly: true, Input: "recipients", Create: "OPTIONAL", Update: "", List: true, Fields: []Field{
+				{Name: "email", Key: "email", Type: "String"},
+				{Name: "firstName", Key: "first_name", Type: "String"},
+				{Name: "lastName", Key: "last_name", Type: "String"},
+			}},
+		},
+	},
+	{
+		Type: "EmailTopic", Kind: "email_topic", Path: "emails/topics", List: "workspaces/*/emails/topics", Field: "emailTopics",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "emails_topic", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Patch: true,
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "description", Key: "description", Type: "String", Input: "description", Create: "OPTIONAL", Update: "OPTIONAL"},
+		},
+	},
+	{
+		Type: "EmailTemplate", Kind: "email_template", Path: "emails/templates", List: "workspaces/*/emails/templates", Field: "emailTemplates",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "emails_template", Write: []string{}, Filters: []string{},
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String"},
+			{Name: "templateType", Key: "template_type", Type: "String"},
+		},
+	},
+	{
+		Type: "EmailAddress", Kind: "email_address", Path: "emails/addresses", List: "workspaces/*/emails/addresses", Field: "emailAddresses",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "emails_addresse", Write: []string{}, Filters: []string{},
+		Listed: true,
+		Fields: []Field{
+			{Name: "emailAddress", Key: "email_address", Type: "String"},
+			{Name: "name", Key: "name", Type: "String"},
+			{Name: "isWorkspaceDefault", Key: "is_workspace_default", Type: "Boolean"},
 		},
 	},
 	{
@@ -321,8 +459,8 @@ var Resources = []Resource{
 			{Name: "liveMode", Key: "live_mode", Type: "Boolean", Input: "liveMode", Create: "", Update: "OPTIONAL"},
 			{Name: "faviconImageId", Key: "favicon_image_id", Type: "ID"},
 			{Name: "faviconImage", Key: "favicon_image_id", To: "Image"},
-			{Name: "headCode", Key: "head_code", Type: "String"},
-			{Name: "footerCode", Key: "footer_code", Type: "String"},
+			{Name: "headCode", Key: "head_code", Type: "String", Expand: true},
+			{Name: "footerCode", Key: "footer_code", Type: "String", Expand: true},
 		},
 	},
 	{
@@ -646,9 +784,9 @@ var Resources = []Resource{
 			{Name: "seoDescription", Key: "seo_description", Type: "String"},
 			{Name: "seoIndex", Key: "seo_index", Type: "Boolean"},
 			{Name: "themeId", Key: "theme_id", Type: "ID"},
-			{Name: "headCode", Key: "head_code", Type: "String"},
-			{Name: "footerCode", Key: "footer_code", Type: "String"},
-			{Name: "markup", Key: "markup", Type: "String"},
+			{Name: "headCode", Key: "head_code", Type: "String", Expand: true},
+			{Name: "footerCode", Key: "footer_code", Type: "String", Expand: true},
+			{Name: "markup", Key: "markup", Type: "String", Expand: true},
 			{Name: "funnel", Key: "funnel_id", To: "Funnel"},
 		},
 	},
@@ -726,6 +864,8 @@ var Resources = []Resource{
 				{Name: "value", Key: "value", Type: "String"},
 			}},
 			{Name: "createdByPlatformApplication", Key: "created_by_platform_application", Type: "PlatformApplication", Fields: []Field{
+				{Name: "rawId", Key: "raw_id", Type: "ID"},
+				{Name: "teamId", Key: "team_id", Type: "ID"},
 				{Name: "publicId", Key: "public_id", Type: "String"},
 				{Name: "trustedSkus", Key: "trusted_skus", Type: "String", List: true},
 			}},
@@ -815,6 +955,22 @@ var Resources = []Resource{
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "color", Key: "color", Type: "String", Input: "color", Create: "OPTIONAL", Update: "OPTIONAL"},
+		},
+	},
+	{
+		Type: "RefineFilter", Kind: "refine_filter", Path: "refine_filters", List: "workspaces/*/refine_filters", Field: "refineFilters",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "refine_filter", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{"name"},
+		Patch: true,
+		Whole: true,
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "conjunction", Key: "conjunction", Type: "RefineFilterConjunction", Input: "conjunction", Create: "OPTIONAL", Update: "OPTIONAL", Word: "AND"},
+			{Name: "filterClass", Key: "filter_class", Type: "String", Input: "filterClass", Create: "OPTIONAL", Update: ""},
+			{Name: "criteria", Key: "criteria", Type: "RefineFilterCriterion", List: true, Input: "criteria", Create: "REQUIRED", Update: "OPTIONAL", Fields: []Field{
+				{Name: "attribute", Key: "attribute", Type: "String"},
+				{Name: "clause", Key: "clause", Type: "String"},
+				{Name: "value", Key: "value", Type: "JSON"},
+			}},
 		},
 	},
 	{
@@ -940,6 +1096,25 @@ var Resources = []Resource{
 			{Name: "defaultPackage", Key: "default_package", Type: "Boolean", Input: "defaultPackage", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "token", Key: "token", Type: "String"},
 			{Name: "carrier", Key: "carrier", Type: "ShippingCarrier", Input: "carrier", Create: "OPTIONAL", Update: "OPTIONAL", Word: "FEDEX"},
+		},
+	},
+	{
+		Type: "Site", Kind: "site", Path: "site", List: "workspaces/*/site", Field: "",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "site", Write: []string{}, Filters: []string{},
+		Listed: true,
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String"},
+			{Name: "headCode", Key: "head_code", Type: "String", Expand: true},
+			{Name: "footerCode", Key: "footer_code", Type: "String", Expand: true},
+		},
+	},
+	{
+		Type: "Domain", Kind: "domain", Path: "domains", List: "workspaces/*/domains", Field: "domains",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "domain", Write: []string{}, Filters: []string{},
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String"},
+			{Name: "connected", Key: "connected", Type: "Boolean"},
+			{Name: "status", Key: "status", Type: "DomainStatus", Word: "CONNECTING"},
 		},
 	},
 	{

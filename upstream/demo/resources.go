@@ -29,8 +29,12 @@ type Resource struct {
 	Actions                             []string // such as archive
 	Filters                             []string
 	Fields                              []Field
+	// Patch reports whether updates have the method PATCH only.
+	Patch bool
 	// Listed reports whether only the list has the records: there is no path for one.
 	Listed bool
+	// Whole reports whether lists have no pages, and are members of an object.
+	Whole bool
 }
 
 // Field is a field of a [Resource].
@@ -44,6 +48,8 @@ type Field struct {
 	// Input is the field's name in inputs. Create and Update tell whether the write accepts the field:
 	// REQUIRED, OPTIONAL or empty.
 	Input, Create, Update string
+	// Expand reports whether the API sends the field only on request.
+	Expand bool
 	// InputOnly reports whether only inputs have the field.
 	InputOnly bool
 	Word      string  // a value of an enum
@@ -298,7 +304,7 @@ func (r *fixtures) writes(t *table) *writes {
 		return nil
 	}
 	w := &writes{
-		key: of.Body, actions: make(map[string]func(row) string), created: r.created(of.Type),
+		key: of.Body, patch: of.Patch, actions: make(map[string]func(row) string), created: r.created(of.Type),
 		changed: func(made row, given map[string]any) string { return r.checkRelations(t, made, given) },
 	}
 	for _, f := range of.Fields {

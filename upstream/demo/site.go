@@ -14,10 +14,10 @@ var (
 	stepNames   = []string{"Opt-in", "Thank you"}
 )
 
-// site holds the tables of funnels, pages and form submissions.
-type site struct{ funnels, pages, submissions *table }
+// site holds the tables of funnels, pages, form submissions and sites.
+type site struct{ funnels, pages, submissions, sites *table }
 
-func (s site) tables() []*table { return []*table{s.funnels, s.pages, s.submissions} }
+func (s site) tables() []*table { return []*table{s.funnels, s.pages, s.submissions, s.sites} }
 
 func (r *fixtures) newSite() site {
 	code := func(r row) any { return fmt.Sprintf("<!-- %s -->", r["name"]) }
@@ -32,6 +32,9 @@ func (r *fixtures) newSite() site {
 	}
 	s.pages = r.workspaceTable("pages", f)
 	s.pages.expand = map[string]func(row) any{"head_code": code, "footer_code": code, "markup": code}
+	s.sites = r.workspaceTable("site", nil)
+	s.sites.member, s.sites.expand = "", map[string]func(row) any{"head_code": code, "footer_code": code}
+	s.sites.writes = &writes{key: "site", attributes: []string{"name", "head_code", "footer_code", "head_code_mode", "footer_code_mode"}}
 	return s
 }
 
@@ -50,6 +53,7 @@ func (r *fixtures) addPages(workspace row) []row {
 			"seo_title": name, "seo_description": nil, "seo_index": true,
 		})
 	}
+	r.sites.appendRow(r.sites.nextRow(10_001, 0), row{"workspace_id": workspace.id(), "name": workspace["name"]})
 	page("About", nil)
 	first := len(r.pages.rows)
 	for i, name := range funnelNames {

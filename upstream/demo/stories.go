@@ -13,25 +13,35 @@ type story func(r *fixtures, parent row, n int) row
 
 // stories holds the values of records that belong together, by the path of the records.
 var stories = map[string]story{
-	"forms":                       named("Coaching application", "Event feedback", "Newsletter"),
-	"forms/field_sets":            titled("About you", "Your goals", "Anything else"),
-	"forms/fields":                formField,
-	"forms/fields/options":        formFieldOption,
-	"forms/submissions/answers":   formAnswer,
-	"fulfillments":                fulfillment,
-	"fulfillments/locations":      location,
-	"orders/invoices/restocks":    restock,
-	"shipping/profiles":           shippingProfile,
-	"shipping/location_groups":    locationGroup,
-	"shipping/zones":              zone,
-	"shipping/rates":              rate,
-	"shipping/rates/names":        named("Standard", "Express", "Pick-up"),
-	"shipping/packages":           named("Letter", "Small box", "Large box"),
-	"stores":                      store,
-	"themes":                      theme,
-	"styles":                      style,
-	"webhooks/outgoing/endpoints": webhookEndpoint,
-	"webhooks/outgoing/events":    webhookEvent,
+	"appointments/scheduled_events": scheduledEvent,
+	"blogs":                         named("News", "Recipes", "Archive"),
+	"blogs/posts":                   blogPost,
+	"blogs/tags":                    named("Launch", "Tips", "Behind the scenes"),
+	"domains":                       domain,
+	"emails/addresses":              emailAddress,
+	"emails/broadcasts":             emailBroadcast,
+	"emails/templates":              named("Plain letter", "Newsletter", "Announcement"),
+	"emails/topics":                 named("Newsletter", "Product updates", "Events"),
+	"refine_filters":                refineFilter,
+	"forms":                         named("Coaching application", "Event feedback", "Newsletter"),
+	"forms/field_sets":              titled("About you", "Your goals", "Anything else"),
+	"forms/fields":                  formField,
+	"forms/fields/options":          formFieldOption,
+	"forms/submissions/answers":     formAnswer,
+	"fulfillments":                  fulfillment,
+	"fulfillments/locations":        location,
+	"orders/invoices/restocks":      restock,
+	"shipping/profiles":             shippingProfile,
+	"shipping/location_groups":      locationGroup,
+	"shipping/zones":                zone,
+	"shipping/rates":                rate,
+	"shipping/rates/names":          named("Standard", "Express", "Pick-up"),
+	"shipping/packages":             named("Letter", "Small box", "Large box"),
+	"stores":                        store,
+	"themes":                        theme,
+	"styles":                        style,
+	"webhooks/outgoing/endpoints":   webhookEndpoint,
+	"webhooks/outgoing/events":      webhookEvent,
 }
 
 // named returns a story in which only the names matter.
@@ -235,4 +245,56 @@ func webhookEvent(r *fixtures, workspace row, n int) row {
 		with(made, row{"subject_id": all[n].id(), "data": maps.Clone(all[n])})
 	}
 	return made
+}
+
+func blogPost(_ *fixtures, _ row, n int) row {
+	title := []string{"Five habits of busy founders", "Our first year", "A new course is coming"}[n]
+	path := "/" + strings.ToLower(strings.ReplaceAll(title, " ", "-"))
+	return row{
+		"title": title, "current_path": path, "url": "https://blog.example.com" + path, "visibility": []string{"public", "public", "draft"}[n],
+		"excerpt_content": title + ", in short.", "markup": "<p>" + title + "</p>", "seo_title": title,
+		"authors": []row{{"first_name": "Grace", "last_name": "Okafor", "email_address": "grace@example.com"}}, "categories": []row{{"name": "Stories"}}, "tags": []row{{"name": "Launch"}},
+	}
+}
+
+func domain(_ *fixtures, workspace row, n int) row {
+	return row{
+		"name":      []string{"www", "shop", "learn"}[n] + "." + workspace["subdomain"].(string) + ".example.com",
+		"connected": n < 2, "status": []string{"secured", "secured", "connecting"}[n],
+	}
+}
+
+func emailAddress(_ *fixtures, workspace row, n int) row {
+	name := []string{"Hello", "Support", "News"}[n]
+	return row{"name": name, "email_address": strings.ToLower(name) + "@" + workspace["subdomain"].(string) + ".example.com", "is_workspace_default": n == 0}
+}
+
+func emailBroadcast(_ *fixtures, _ row, n int) row {
+	name := []string{"Welcome to the new season", "Last places", "Your invitation"}[n]
+	status := []string{"complete", "scheduled", "draft"}[n]
+	made := row{
+		"name": name, "subject": name, "status": status, "from_email": "hello@example.com", "from_name": "Hello", "html_body": "<p>" + name + "</p>", "text_body": name,
+		"send_immediately": false, "sending_at": nil, "complete_at": nil,
+	}
+	if status == "complete" {
+		return with(made, row{"sending_at": at(1), "complete_at": at(2)})
+	}
+	return made
+}
+
+// scheduledEvent is an appointment of the workspace's nth contact.
+func scheduledEvent(r *fixtures, workspace row, n int) row {
+	made := row{"status": []string{"scheduled", "scheduled", "canceled"}[n], "event_type": row{"name": "Coaching call"}, "tzid": "Europe/Berlin", "max_invitees": 1, "order_id": nil, "primary_contact": nil}
+	all := filtered(r.contacts.children[workspace.id()], func(c row) bool { return !r.contacts.hidden(c) })
+	if n < len(all) {
+		made["primary_contact"] = only(all[n], "id", "public_id", "email_address", "first_name", "last_name", "phone_number")
+	}
+	return made
+}
+
+func refineFilter(_ *fixtures, _ row, n int) row {
+	return row{
+		"name": []string{"Portugal", "Buyers", "Inactive"}[n], "conjunction": []string{"and", "or", "and"}[n], "filter_class": "ContactsFilter",
+		"criteria": []row{{"attribute": []string{"country", "order_count", "is_active"}[n], "clause": []string{"eq", "gt", "eq"}[n], "value": []any{"PT", 0, false}[n]}},
+	}
 }

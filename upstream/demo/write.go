@@ -15,6 +15,8 @@ import (
 type writes struct {
 	// key wraps the attributes in a body.
 	key string
+	// patch reports whether updates have the method PATCH only.
+	patch bool
 	// attributes lists the accepted attributes. Others are ignored.
 	attributes []string
 	// applied lists the attributes that changed sets itself.
@@ -72,7 +74,7 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 			continue
 		}
 		switch {
-		case r.Method == http.MethodPut || r.Method == http.MethodPatch:
+		case r.Method == http.MethodPatch || r.Method == http.MethodPut && !t.writes.patch:
 			s.update(w, r, t, subdomain, id)
 			return true
 		case r.Method == http.MethodDelete && t.writes.destroy != nil:
@@ -127,7 +129,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, t *table, subdom
 		})
 		for _, known := range t.children[owner.id()] {
 			if known["email_address"] != nil && known["email_address"] == given["email_address"] && known["deleted_at"] == nil {
-				s.set(w, t, known, owner.id(), given, http.StatusOK)
+				s.set(w, r, t, known, owner.id(), given, http.StatusOK)
 				return
 			}
 		}
@@ -138,7 +140,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, t *table, subdom
 	}
 	made := t.writes.make(last+1, owner)
 	made["created_at"] = now()
-	s.set(w, t, made, made[t.parent], given, http.StatusCreated)
+	s.set(w, r, t, made, made[t.parent], given, http.StatusCreated)
 }
 
 func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdomain, id string) {
@@ -148,12 +150,13 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdom
 		return
 	}
 	if given, ok := t.read(w, r); ok {
-		s.set(w, t, found, found[t.parent], given, http.StatusOK)
+		s.set(w, r, t, found, found[t.parent], given, http.StatusOK)
 	}
 }
 
-// set sets the attributes of a row, adds the row to the table if it is new, and sends it.
-func (s *Server) set(w http.ResponseWriter, t *table, r row, parent any, given map[string]any, status int) {
+// set sets the attributes of a row, adds the row to the table if it is new, and sends it. Updates of
+// hand-written tables send no keys on request.
+func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r row, parent any, given map[string]any, status int) {
 	changed := maps.Clone(r)
 	for key, value := range given {
 		if !slices.Contains(t.writes.applied, key) {
@@ -190,7 +193,11 @@ func (s *Server) set(w http.ResponseWriter, t *table, r row, parent any, given m
 		}
 	}
 	indexed(s.tables)
-	send(w, status, t.expanded(changed, nil))
+	var keys []string
+	if request.Method == http.MethodPost || t.derived {
+		keys = request.URL.Query()["expand[]"]
+	}
+	send(w, status, t.expanded(changed, keys))
 }
 
 // act carries out an operation on a row. The response is the row, or empty.

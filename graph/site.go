@@ -1,0 +1,32 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// workspaceSite returns the site of a workspace. Every workspace has one.
+func workspaceSite(ctx context.Context, workspace *upstream.Workspace) (*upstream.Site, error) {
+	sites, err := loader.SiteList.From(ctx).Load(workspace.Ref(), upstream.Query{}, upstream.Window{Limit: 1}) //nolint:contextcheck // calls have the operation's context
+	if err != nil || len(sites.Rows) == 0 {
+		return nil, err
+	}
+	return sites.Rows[0], nil
+}
+
+// updateSite changes the site of a workspace.
+func updateSite(ctx context.Context, input map[string]any) (*model.UpdateSitePayload, error) {
+	done, err := create(ctx, input, loader.Sites, (*upstream.Client).UpdateSite, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UpdateSitePayload{Site: done.Record, UserErrors: done.UserErrors}, nil
+}
+
+// emailSettings returns the settings for the e-mails of a workspace.
+func emailSettings(ctx context.Context, workspace *upstream.Workspace) (*upstream.EmailSettings, error) {
+	return loader.Object(loader.From(ctx), workspace.Key(), "email settings", (*upstream.Client).EmailSettings)
+}

@@ -1,0 +1,42 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// objectIn fetches an object without an id on a workspace's host, such as the settings of a
+// workspace or the statistics of a funnel.
+func objectIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, segments ...string) (*T, error) {
+	object, err := onWorkspaceHost(ctx, c, p, func(p Place) (object *T, err error) {
+		_, err = c.get(ctx, p.Subdomain, p.segments(segments), q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+			if object, err = decodeOne[T, P](body, c.projection); err == nil && object == nil {
+				err = unreadable(errors.New("not an object"))
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n, _ := ChainOf(ctx); !c.checkScopeAndSetWorkspace(P(object).row(), p, n) {
+			return nil, RecordNotFound()
+		}
+		return object, nil
+	})
+	return object, c.ConcealRefusal(err)
+}
+
+// EmailSettings fetches the settings for the e-mails of a workspace.
+func (c *Client) EmailSettings(ctx context.Context, p Place) (*EmailSettings, error) {
+	return objectIn[EmailSettings](ctx, c, p, Query{}, "workspaces", thisWorkspace, "emails", "settings")
+}
+
+// UpdateSite changes the site of a workspace with the attributes of the body `site`
+// (clickfunnels-api.md §5). Absent attributes stay unchanged.
+func (c *Client) UpdateSite(ctx context.Context, p Place, attributes any) (*Site, error) {
+	return onWorkspaceHost(ctx, c, p, func(p Place) (*Site, error) {
+		site, _, err := writeRecord[Site](ctx, c, http.MethodPut, p, p.segments([]string{"workspaces", thisWorkspace, "site"}), "site", attributes, true)
+		return site, err
+	})
+}
