@@ -59,16 +59,19 @@ func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began b
 	return f, true
 }
 
-// Run executes the flight. It must be called once, and execute must not panic. The context of
-// execute has the values of the leader's context, and ends when no caller waits any more. until
-// returns the latest deadline of the callers, which later callers extend; zero is no deadline.
+// Run executes the flight. It must be called once. The context of execute has the values of the
+// leader's context, and ends when no caller waits any more. until returns the latest deadline of the
+// callers, which later callers extend; zero is no deadline. If execute panics, the other callers get
+// a zero result.
 func (f *Flight[K, V]) Run(execute func(ctx context.Context, until func() time.Time) V) {
-	defer f.cancel()
+	defer func() {
+		f.group.mu.Lock()
+		f.remove()
+		f.group.mu.Unlock()
+		close(f.done)
+		f.cancel()
+	}()
 	f.result = execute(f.ctx, f.latest)
-	f.group.mu.Lock()
-	f.remove()
-	f.group.mu.Unlock()
-	close(f.done)
 }
 
 // Wait returns the flight's result, which all callers share. If ctx ends first, Wait leaves the

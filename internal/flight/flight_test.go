@@ -87,3 +87,28 @@ func TestExecutionEndsWithItsCallers(t *testing.T) {
 		}
 	})
 }
+
+// TestPanic lets an execution panic. The caller that began it gets the panic, and the others get a
+// zero result.
+func TestPanic(t *testing.T) {
+	var g Group[string, int]
+	began, first := g.Join(t.Context(), "a")
+	joined, second := g.Join(t.Context(), "a")
+	if !first || second {
+		t.Fatal(first, second)
+	}
+	func() {
+		defer func() {
+			if recover() != "inside" {
+				t.Error("the panic is lost")
+			}
+		}()
+		began.Run(func(context.Context, func() time.Time) int { panic("inside") })
+	}()
+	if result, err := joined.Wait(t.Context()); result != 0 || err != nil {
+		t.Error(result, err)
+	}
+	if _, first := g.Join(t.Context(), "a"); !first {
+		t.Error("the flight can still be joined")
+	}
+}
