@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
 	"encoding/hex"
 	"math"
@@ -158,24 +157,12 @@ func (c *cache) lookup(ctx context.Context, key cacheKey, r *Request, useShared 
 // sharedKey returns the key in the shared state. It is a hash, because the URL can hold filter
 // values.
 func (k cacheKey) sharedKey() string {
-	sum := digest(string(k.credential[:]), k.shared, k.url)
+	sum := Digest(string(k.credential[:]), k.shared, k.url)
 	return hex.EncodeToString(sum[:])
 }
 
-// sealCipher returns the cipher for the responses of one credential. Reading them in the shared
-// state requires the token.
-func sealCipher(authorization string) cipher.AEAD {
-	key := digest("answers", authorization)
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		panic(err) // fails only for another key length
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic(err)
-	}
-	return aead
-}
+// sealCipher returns the cipher for the responses of one credential.
+func sealCipher(authorization string) cipher.AEAD { return StateCipher("answers", authorization) }
 
 // seal encrypts a response for the shared state. The name is authenticated with it.
 func (a cached) seal(name, authorization string) []byte {

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
@@ -12,11 +14,11 @@ type Credential [sha256.Size]byte
 
 // NewCredential returns the hash of the fields, such as an Authorization header. Replicas share
 // limiters and responses whose credentials are equal.
-func NewCredential(fields ...string) Credential { return digest(fields...) }
+func NewCredential(fields ...string) Credential { return Digest(fields...) }
 
-// digest returns the hash of length-prefixed fields, so that different fields have different
+// Digest returns the hash of length-prefixed fields, so that different fields have different
 // hashes.
-func digest(fields ...string) (sum [sha256.Size]byte) {
+func Digest(fields ...string) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	for _, field := range fields {
 		var length [8]byte
@@ -26,4 +28,19 @@ func digest(fields ...string) (sum [sha256.Size]byte) {
 	}
 	h.Sum(sum[:0])
 	return sum
+}
+
+// StateCipher returns the cipher for values in the state that replicas share. Reading them there
+// requires all the secrets. The nonce is random and part of the encrypted value.
+func StateCipher(secrets ...string) cipher.AEAD {
+	key := Digest(secrets...)
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // fails only for another key length
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err)
+	}
+	return aead
 }

@@ -86,7 +86,7 @@ type lease struct {
 // sharedKey returns the limiter's key in the shared state. fixed is its limit if that is constant:
 // limiters with different constant limits have different keys.
 func (k limiterKey) sharedKey(fixed int) string {
-	sum := digest(string(k.credential[:]), k.host, strconv.FormatBool(k.filtered), strconv.Itoa(fixed))
+	sum := Digest(string(k.credential[:]), k.host, strconv.FormatBool(k.filtered), strconv.Itoa(fixed))
 	return hex.EncodeToString(sum[:])
 }
 
