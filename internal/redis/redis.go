@@ -1,6 +1,7 @@
 // Package redis is the client of the Redis or Valkey server through which replicas share the
-// concurrency limits for ClickFunnels, cached responses and persisted documents. All of this is
-// optional: while Redis is slow or unreachable, each replica runs standalone.
+// concurrency limits for ClickFunnels, cached responses, persisted documents and idempotency keys.
+// While Redis is slow or unreachable, each replica runs standalone. Only requests with an idempotency
+// key then fail, because they must not be executed twice.
 package redis
 
 import (
@@ -61,6 +62,9 @@ type Client struct {
 	mu sync.Mutex
 	// unsentWrites are the workspaces with writes that could not be sent to Redis.
 	unsentWrites map[string]bool
+	// unsentReleases are the records of idempotency keys that could not be released, with the
+	// names of the keys.
+	unsentReleases map[string]string
 }
 
 // Check returns an error of one line if a URL is invalid. The error does not repeat the URL, which
@@ -93,7 +97,7 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 	if err := Check(url); err != nil {
 		return nil, err
 	}
-	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), unsentWrites: make(map[string]bool)}
+	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), unsentWrites: make(map[string]bool), unsentReleases: make(map[string]string)}
 	r.pool.Store(newPool(url))
 	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(breakerDelay).WithSuccessThreshold(1).
 		OnOpen(func(e circuitbreaker.StateChangedEvent) {
@@ -109,8 +113,7 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 	return r, nil
 }
 
-// watch pings Redis periodically and resends writes that could not be sent, until the context
-// ends.
+// watch pings Redis periodically and resends what could not be sent, until the context ends.
 func (r *Client) watch(ctx context.Context) {
 	ticker := time.NewTicker(breakerDelay)
 	defer ticker.Stop()
@@ -121,6 +124,7 @@ func (r *Client) watch(ctx context.Context) {
 		})
 		if up == nil {
 			r.resendWrites(ctx)
+			r.resendReleases(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -263,11 +267,11 @@ func (r *Client) Answer(ctx context.Context, key string) (answer []byte, rest ti
 
 // Keep implements [transport.Replicas].
 func (r *Client) Keep(key string, answer []byte, ttl time.Duration) {
-	r.set(context.Background(), "answer:"+key, answer, ttl)
+	_ = r.set(context.Background(), "answer:"+key, answer, ttl)
 }
 
-func (r *Client) set(ctx context.Context, key string, value any, ttl time.Duration) {
-	_ = r.do(ctx, func(conn redigo.Conn) error {
+func (r *Client) set(ctx context.Context, key string, value any, ttl time.Duration) error {
+	return r.do(ctx, func(conn redigo.Conn) error {
 		_, err := conn.Do("SET", prefix+key, value, "PX", ttl.Milliseconds())
 		return err
 	})
@@ -307,5 +311,5 @@ func (d *documentCache) Add(ctx context.Context, hash, document string) {
 	if _, kept := d.local.Get(ctx, hash); !kept {
 		return // it is too long
 	}
-	d.redis.set(ctx, "document:"+hash, document, documentTTL)
+	_ = d.redis.set(ctx, "document:"+hash, document, documentTTL)
 }
