@@ -259,20 +259,20 @@ func TestHalfClosedConnectionGetsAnError(t *testing.T) {
 	}
 }
 
-// TestCORSExposesHeadersToPages lets pages read Retry-After, ETag and X-Request-Id, and send
-// X-Request-Timeout.
+// TestCORSExposesHeadersToPages lets pages read Retry-After, ETag, X-Request-Id and
+// Idempotency-Replayed, and send X-Request-Timeout and Idempotency-Key.
 func TestCORSExposesHeadersToPages(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	const origin = "Origin: https://app.example.com"
 	_, _, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, origin)
-	for _, name := range []string{"Retry-After", "ETag", "X-Request-Id"} {
+	for _, name := range []string{"Retry-After", "ETag", "X-Request-Id", "Idempotency-Replayed"} {
 		if exposed := header.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
 			t.Errorf("want %s exposed, got %q", name, exposed)
 		}
 	}
-	_, _, header = e.request("OPTIONS", "/graphql", "", origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-request-timeout")
-	if allowed := header.Get("Access-Control-Allow-Headers"); !strings.Contains(strings.ToLower(allowed), "x-request-timeout") {
-		t.Errorf("want x-request-timeout allowed, got %q", allowed)
+	_, _, header = e.request("OPTIONS", "/graphql", "", origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,idempotency-key,x-request-timeout")
+	if allowed := header.Get("Access-Control-Allow-Headers"); !strings.Contains(strings.ToLower(allowed), "idempotency-key,x-request-timeout") {
+		t.Errorf("want idempotency-key and x-request-timeout allowed, got %q", allowed)
 	}
 }
 

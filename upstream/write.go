@@ -5,11 +5,20 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
+
+type writtenKey struct{}
+
+// WithWritten returns a context whose calls set written if they may have changed something. A write
+// that was rejected because of its token does not count: anyone can send it.
+func WithWritten(ctx context.Context, written *atomic.Bool) context.Context {
+	return context.WithValue(ctx, writtenKey{}, written)
+}
 
 // write makes one call that changes something. It passes the response body to read, and whether an
 // earlier attempt may have been carried out.
@@ -32,6 +41,9 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 		return err
 	})
 	failed, ok := errors.AsType[*Error](err)
+	if written, tracked := ctx.Value(writtenKey{}).(*atomic.Bool); tracked && (!ok || failed.Code != Unauthenticated || r.uncertain) {
+		written.Store(true)
+	}
 	if !ok {
 		return err
 	}

@@ -48,6 +48,18 @@ type Key struct {
 // Key returns the caller's key.
 func (c *Caller) Key() Key { return c.key }
 
+// ID returns a text that identifies the caller and contains a secret. It stays the same when the
+// access file changes. It differs for callers of different names or tokens.
+func (c *Caller) ID() string {
+	if c.key.client != "" {
+		return "client " + c.key.client
+	}
+	return "token " + string(c.key.token)
+}
+
+// Rights returns a text that changes with the records that the caller may see. It contains a secret.
+func (c *Caller) Rights() string { return string(c.Token) + "\n" + c.Scope.String() }
+
 // callerWithToken returns the caller that a token identifies.
 func callerWithToken(token upstream.Token, policy limits.Policy) *Caller {
 	return &Caller{Token: token, Policy: policy, key: Key{token: token}}

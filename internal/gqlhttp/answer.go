@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -28,9 +29,11 @@ type answer struct {
 	media   string
 	parts   string // the media type of an incremental response, if the client accepts one
 	written bool   // prevents a second response after a panic
-	// unshared excludes the request from sharing: the client has set a deadline, which must not
-	// apply to other requests.
-	unshared bool
+	// until is the client's own deadline; zero without one. It excludes the request from sharing,
+	// because it must not apply to other requests.
+	until time.Time
+	// recording, if not nil, records the response.
+	recording *recording
 }
 
 // panicBody returns the status and the body after a panic.
@@ -184,6 +187,7 @@ func (a *answer) send(c *content) {
 		return
 	}
 	a.written = true
+	a.recording.set(c)
 	body, header := c.body, a.w.Header()
 	var coding *contentcoding.Coding
 	if len(body) >= contentcoding.MinLength {

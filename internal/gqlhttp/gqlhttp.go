@@ -26,6 +26,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/internal/flight"
+	"github.com/funnelgraph/funnelgraph/internal/idempotency"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -62,6 +63,13 @@ type Config struct {
 	// reports whether the operation has deferred fragments. HasNext of the first response
 	// announces more.
 	InParts func(context.Context, *graphql.OperationContext) (context.Context, bool)
+	// Keys, if not nil, executes mutations with an idempotency key once. Caller then returns a
+	// request's sender.
+	Keys   *idempotency.Keys
+	Caller func(context.Context) idempotency.Caller
+	// Replayed, if not nil, is called with the context of an operation that gets the first response
+	// with its idempotency key.
+	Replayed func(context.Context)
 	// MaxBody is the maximum size of a request's body, in bytes.
 	MaxBody int64
 }
@@ -111,8 +119,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.refuse(http.StatusBadRequest, TimeoutHeader+" must be a positive duration, such as 8s, 800ms or 8.")
 			return
 		}
-		a.unshared = true
-		ctx = limits.WithDeadline(ctx, deadline(timeout))
+		a.until = deadline(timeout)
+		ctx = limits.WithDeadline(ctx, a.until)
 	}
 	switch {
 	case a.media == "":
@@ -285,7 +293,7 @@ func (a *answer) handleOperation(ctx context.Context, operation string, params f
 			a.sendIncrementally(ctx, op)
 			return
 		}
-		if a.unshared {
+		if !a.until.IsZero() {
 			a.send(a.execute(ctx, op))
 			return
 		}
@@ -294,15 +302,7 @@ func (a *answer) handleOperation(ctx context.Context, operation string, params f
 		a.w.Header().Set("Allow", "POST")
 		a.refuse(http.StatusMethodNotAllowed, "Only queries can be sent by GET: send this operation by POST.")
 	default:
-		a.forget(key.scope)
-		defer a.forget(key.scope)
-		if ctx, ok := a.incrementally(ctx, op); ok {
-			a.sendIncrementally(ctx, op)
-			return
-		}
-		made := a.execute(ctx, op)
-		a.forget(key.scope) // before the response, because the client's next query can follow at once
-		a.send(made)
+		a.mutate(ctx, p, op)
 	}
 }
 
@@ -320,15 +320,18 @@ func (a *answer) refuseInvalid(ctx context.Context, p *graphql.RawParams, op *gr
 	if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension wraps several errors in one
 		errs = several
 	}
-	errs = firstErrors(errs, maxErrors)
-	// Nothing ran, so there is no data. Clients of the older media type
-	// read errors from a 200 only.
+	a.refuseOperation(ctx, op, http.StatusBadRequest, firstErrors(errs, maxErrors))
+}
+
+// refuseOperation responds to an operation that is not executed. There is no data. Clients of the
+// older media type read errors from a 200 only.
+func (a *answer) refuseOperation(ctx context.Context, op *graphql.OperationContext, status int, errs gqlerror.List) {
 	response := a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)
 	if a.parts == eventStream { // its protocol sends such errors as an event
 		a.sendEvent(response)
 		return
 	}
-	a.write(encode(a.status(http.StatusBadRequest), response))
+	a.write(encode(a.status(status), response))
 }
 
 // executeShared executes a query, or waits for an identical one in flight. The execution continues

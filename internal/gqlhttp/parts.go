@@ -182,12 +182,13 @@ type parts struct {
 	w           io.Writer
 	flush       []func() error
 	closeCoding func()
+	recording   *recording // nil without one
 }
 
 // openParts begins an incremental response.
 func (a *answer) openParts() *parts {
 	a.written = true
-	p := &parts{framing: framings[a.parts], w: a.w}
+	p := &parts{framing: framings[a.parts], w: a.w, recording: a.recording}
 	header := a.w.Header()
 	header["Vary"] = append(header["Vary"], "Accept, Accept-Encoding") // after CORS's
 	header["X-Content-Type-Options"] = noSniff
@@ -215,6 +216,7 @@ func (p *parts) write(part []byte, last bool) {
 	if last {
 		after = p.end
 	}
+	p.recording.add(p.before, string(part), after)
 	p.writeAndFlush(p.before, string(part), after)
 }
 

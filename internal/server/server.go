@@ -25,6 +25,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/explain"
 	"github.com/funnelgraph/funnelgraph/internal/explorer"
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
+	"github.com/funnelgraph/funnelgraph/internal/idempotency"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/memory"
 	"github.com/funnelgraph/funnelgraph/internal/redis"
@@ -216,8 +217,14 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		Scope:     func(ctx context.Context) any { return access.From(ctx).Key() },
 		Explained: explain.Wanted,
 		Shared:    p.Telemetry.Shared,
-		InParts:   graph.InParts,
-		MaxBody:   cfg.MaxBody,
+		Keys:      newKeys(p),
+		Caller: func(ctx context.Context) idempotency.Caller {
+			caller := access.From(ctx)
+			return idempotency.Caller{ID: caller.ID() + "\n" + cfg.UpstreamURL, Rights: caller.Rights(), Timeout: caller.Policy.Timeout}
+		},
+		Replayed: func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
+		InParts:  graph.InParts,
+		MaxBody:  cfg.MaxBody,
 	})
 	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
 	schema := gqlhttp.Schema(graph.SDL)
@@ -245,6 +252,14 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	return newCORS(cfg).Handler(mux)
 }
 
+// newKeys returns the idempotency keys of this process, or of all replicas if they share Redis.
+func newKeys(p Parts) *idempotency.Keys {
+	if p.Redis != nil {
+		return idempotency.New(p.Redis.IdempotencyKeys())
+	}
+	return idempotency.New(idempotency.NewMemory())
+}
+
 // newCORS returns the CORS handler. It allows the listed origins and, with --demo, origins on this
 // machine.
 func newCORS(cfg config.Config) *cors.Cors {
@@ -262,7 +277,7 @@ func newCORS(cfg config.Config) *cors.Cors {
 		},
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:   []string{"*"},
-		ExposedHeaders:   []string{"ETag", "Retry-After", telemetry.RequestID},
+		ExposedHeaders:   []string{"ETag", "Retry-After", idempotency.ReplayedHeader, telemetry.RequestID},
 		AllowCredentials: true,
 		MaxAge:           600,
 	})

@@ -18,6 +18,7 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	operations, shared, failed, limits *prometheus.CounterVec
+	replayed                           prometheus.Counter
 	duration, perOperation             *prometheus.HistogramVec
 	bytes                              prometheus.Histogram
 
@@ -37,6 +38,7 @@ func newMetrics(version string, inFlight func() int) *metrics {
 		registry:     prometheus.NewRegistry(),
 		operations:   counter("operations_total", "Requests to the GraphQL endpoint by operation type (none if it is unknown) and outcome: ok, partial (data and errors), failed (errors, and only null as data), refused (not run: not allowed, not valid, or over a limit) or canceled (the client disconnected).", "type", "outcome"),
 		shared:       counter("operations_shared_total", "Queries that shared the response of an identical query in flight.", "type"),
+		replayed:     prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "operations_replayed_total", Help: "Mutations that got the first response with their idempotency key."}),
 		failed:       counter("errors_total", "Errors in responses by code.", "code"),
 		limits:       counter("limits_exceeded_total", "Operations that exceeded a limit, by limit.", "limit"),
 		duration:     histogram("operation_duration_seconds", "Duration of requests to the GraphQL endpoint.", prometheus.ExponentialBuckets(0.001, 2, 16), "type"),
@@ -60,7 +62,7 @@ func newMetrics(version string, inFlight func() int) *metrics {
 	build.Set(1)
 	flying := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "operations_in_flight", Help: "Requests to the GraphQL endpoint in flight."}, func() float64 { return float64(inFlight()) })
 	m.registry.MustRegister(flying, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
-		m.operations, m.shared, m.failed, m.limits, m.duration, m.perOperation, m.bytes, calls, callDuration, attempts, waitedCall)
+		m.operations, m.shared, m.replayed, m.failed, m.limits, m.duration, m.perOperation, m.bytes, calls, callDuration, attempts, waitedCall)
 	return m
 }
 
@@ -86,6 +88,10 @@ func (m *metrics) finish(o *operation, outcome string, took time.Duration, answe
 	if o.shared {
 		m.shared.WithLabelValues(kind).Inc()
 		return // the other request has counted the errors and calls
+	}
+	if o.replayed {
+		m.replayed.Inc()
+		return
 	}
 	if o.kind != "" {
 		m.perOperation.WithLabelValues(kind).Observe(float64(o.calls.network))

@@ -79,6 +79,7 @@ type operation struct {
 	incomplete bool
 	calls      calls
 	shared     bool // another request has executed the operation
+	replayed   bool // an earlier request with the same idempotency key has
 }
 
 // sharedRecord is the part of the record that requests with a shared response have in common.
@@ -170,6 +171,11 @@ func (o *operation) record(ctx context.Context, response *graphql.Response, clie
 	for _, err := range response.Errors {
 		o.countError(err)
 	}
+	o.identify(ctx)
+}
+
+// identify records which operation the context belongs to. The mutex is held.
+func (o *operation) identify(ctx context.Context) {
 	if o.document != "" || !graphql.HasOperationContext(ctx) {
 		return
 	}
@@ -230,6 +236,16 @@ func (t *Telemetry) Shared(ctx, by context.Context) {
 	o.mu.Unlock()
 	if span, made := trace.SpanFromContext(ctx), trace.SpanContextFromContext(by); span.IsRecording() && made.IsSampled() {
 		span.AddLink(trace.Link{SpanContext: made})
+	}
+}
+
+// Replayed records that the operation of ctx gets the first response with its idempotency key.
+func (t *Telemetry) Replayed(ctx context.Context, client string) {
+	if o := operationOf(ctx); o != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.client, o.replayed = client, true
+		o.identify(ctx)
 	}
 }
 
@@ -299,9 +315,12 @@ func (t *Telemetry) finish(ctx context.Context, o *operation, answer *meteredWri
 		}
 	}
 	attrs = append(attrs, slog.String("outcome", outcome), slog.Int("status", answer.status), slog.Float64("ms", float64(took.Microseconds())/1000), slog.Int64("bytes", answer.bytes))
-	if o.shared {
+	switch {
+	case o.shared:
 		attrs = append(attrs, slog.Bool("shared", true))
-	} else {
+	case o.replayed:
+		attrs = append(attrs, slog.Bool("replayed", true))
+	default:
 		attrs = append(attrs, slog.Int("calls", o.calls.network), slog.Int("coalesced", o.calls.coalesced), slog.Int("cached", o.calls.cache))
 	}
 	if len(o.errorCounts) > 0 {
