@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,6 +160,39 @@ func ids[T any, P keyed[T]](c *listQuery, key, argument string, records *loader.
 		}
 		c.query.Filter, c.err = narrowByIDs[T, P](c.query.Filter, key, argument, records.From(c.ctx), kind, c.workspace, values.Value())
 	}
+}
+
+// parameter restricts the list by a parameter of its path that names a stored filter.
+func (c *listQuery) parameter(name, argument string, value graphql.Omittable[*string]) {
+	v := value.Value()
+	switch {
+	case c.err != nil || v == nil:
+	case c.query.Params != "":
+		c.err = badInput("Give %s alone: a list takes one stored filter.", argument)
+	case strings.TrimSpace(*v) == "" || len(*v) > maxParameterBytes:
+		c.err = badInput("%s must have 1 to %d bytes.", argument, maxParameterBytes)
+	default:
+		c.query.Params, c.query.Stored = name+"="+url.QueryEscape(*v), true
+	}
+}
+
+// maxParameterBytes is far above any id or token.
+const maxParameterBytes = 1000
+
+// parameterID is [listQuery.parameter] for a record that the argument names by its id, rawId or
+// publicId.
+func parameterID[T any, P keyed[T]](c *listQuery, name, argument string, records *loader.Resource[T], kind upstream.Kind, value graphql.Omittable[*string]) {
+	v := value.Value()
+	if c.err != nil || v == nil {
+		return
+	}
+	raw, err := rawIDs[T, P](c.ctx, records, kind, c.workspace, []string{*v})
+	if err != nil {
+		c.err = err
+		return
+	}
+	id := raw[0].String()
+	c.parameter(name, argument, graphql.OmittableOf(&id))
 }
 
 // keyed is a record with a raw id.

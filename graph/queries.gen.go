@@ -19,6 +19,8 @@ func contactQuery(ctx context.Context, workspace string, filter *model.ContactFi
 		ids(c, "tag_ids", "tagIds", loader.ContactTags, upstream.KindContactTag, filter.TagIds)
 		names(c, "tag_ids", "tagNames", loader.ContactTagList, filter.TagNames)
 		c.boolean("is_active", "isActive", filter.IsActive)
+		parameterID(c, "stored_filter_id", "storedFilterId", loader.RefineFilters, upstream.KindRefineFilter, filter.StoredFilterID)
+		c.parameter("stable_id", "stableId", filter.StableID)
 	}
 	return c.query, c.err
 }
@@ -111,6 +113,8 @@ func orderQuery(ctx context.Context, workspace string, filter *model.OrderFilter
 		ids(c, "contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
 		c.values("order_type", "orderTypes", filter.OrderTypes)
 		c.boolean("live_mode", "liveMode", filter.LiveMode)
+		parameterID(c, "stored_filter_id", "storedFilterId", loader.RefineFilters, upstream.KindRefineFilter, filter.StoredFilterID)
+		c.parameter("stable_id", "stableId", filter.StableID)
 	}
 	return c.query, c.err
 }

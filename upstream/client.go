@@ -97,7 +97,7 @@ func (c *Client) TrustsCaller() bool { return !c.held && !c.Scoped() }
 // [*Error], except for the caller's own cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, expand []string, read func(body []byte) error) (next string, err error) {
 	r := &request{
-		Request:   transport.Request{Method: http.MethodGet, Filtered: q.Filter != "" || q.Params != "", Idempotent: true, Fresh: ctx.Value(freshKey{}) != nil},
+		Request:   transport.Request{Method: http.MethodGet, Filtered: q.Filter != "" || q.Params != "", Stored: q.Stored, Idempotent: true, Fresh: ctx.Value(freshKey{}) != nil},
 		subdomain: subdomain, segments: segments, query: q.encode(expand),
 	}
 	parse := func(a transport.Response) error {
@@ -203,7 +203,7 @@ func fetchPage[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Qu
 		rows, err = decodeList[T, P](withoutEnvelope(body, segments[len(segments)-1]), c.projection)
 		return err
 	})
-	if failed, ok := errors.AsType[*Error](err); ok && q.After != "" && (failed.Code == NotFound || failed.Status == http.StatusUnprocessableEntity) {
+	if failed, ok := errors.AsType[*Error](err); ok && q.After != "" && (failed.Code == NotFound || failed.Status == http.StatusUnprocessableEntity && !q.Stored) {
 		failed.cause = errors.Join(errCursorRejected, failed.cause)
 	}
 	if err != nil {

@@ -36,10 +36,7 @@ func withoutEnvelope(body []byte, word string) []byte {
 	if !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
 		return body
 	}
-	var members map[string]jsontext.Value
-	switch {
-	case json.Unmarshal(body, &members) != nil:
-		return body // an error for the decoder
+	switch members := membersOf(body); {
 	case members[word] != nil:
 		return members[word]
 	case members["id"] != nil:
@@ -50,11 +47,17 @@ func withoutEnvelope(body []byte, word string) []byte {
 
 // valueAt returns a member of an object, or null.
 func valueAt(body []byte, name string) []byte {
-	var members map[string]jsontext.Value
-	if json.Unmarshal(body, &members) != nil || members[name] == nil {
-		return []byte("null")
+	if value := membersOf(body)[name]; value != nil {
+		return value
 	}
-	return members[name]
+	return []byte("null")
+}
+
+// membersOf returns the members of an object. It is empty if the body cannot be read.
+func membersOf(body []byte) map[string]jsontext.Value {
+	members := make(map[string]jsontext.Value)
+	_ = json.Unmarshal(body, &members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return members
 }
 
 // decodeOne decodes one record as [decodeList] does. It returns nil for null.

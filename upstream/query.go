@@ -21,6 +21,8 @@ type Query struct {
 	Filter       Filter
 	// Params are further parameters of the path, encoded, such as `include_archived=true`.
 	Params string
+	// Stored reports whether the parameters name a stored filter.
+	Stored bool
 }
 
 // encode returns the query string. expand lists the keys that are sent only on request

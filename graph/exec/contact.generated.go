@@ -2457,7 +2457,7 @@ func (ec *executionContext) unmarshalInputContactFilter(ctx context.Context, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "emailAddresses", "isActive", "tagIds", "tagNames"}
+	fieldsInOrder := [...]string{"ids", "emailAddresses", "isActive", "storedFilterId", "stableId", "tagIds", "tagNames"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2485,6 +2485,20 @@ func (ec *executionContext) unmarshalInputContactFilter(ctx context.Context, obj
 				return it, err
 			}
 			it.IsActive = graphql.OmittableOf(data)
+		case "storedFilterId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storedFilterId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StoredFilterID = graphql.OmittableOf(data)
+		case "stableId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stableId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StableID = graphql.OmittableOf(data)
 		case "tagIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)

@@ -2617,7 +2617,7 @@ func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "contactIds", "orderTypes", "liveMode"}
+	fieldsInOrder := [...]string{"ids", "contactIds", "orderTypes", "liveMode", "storedFilterId", "stableId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2652,6 +2652,20 @@ func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.LiveMode = graphql.OmittableOf(data)
+		case "storedFilterId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storedFilterId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StoredFilterID = graphql.OmittableOf(data)
+		case "stableId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stableId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StableID = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil

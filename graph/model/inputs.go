@@ -56,6 +56,10 @@ type ContactFilter struct {
 	EmailAddresses graphql.Omittable[[]string] `json:"emailAddresses,omitzero"`
 	// Only contacts whose `isActive` has this value.
 	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
+	// Only contacts that meet a stored filter, given by `id`, `rawId` or `publicId` (2026 API). ClickFunnels stops filters that take more than 10 seconds. Use it or `stableId`, not both. Cost: 1 REST call per `publicId`.
+	StoredFilterID graphql.Omittable[*string] `json:"storedFilterId,omitzero"`
+	// Only contacts that meet the filter behind this opaque token of ClickFunnels (2026 API).
+	StableID graphql.Omittable[*string] `json:"stableId,omitzero"`
 	// Only contacts with at least one of these tags. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
 	// Only contacts with at least one of the tags with these names. At most 100 values. Use it or `tagIds`, not both. Cost: 1 REST call per 20 names.
@@ -128,6 +132,10 @@ type OrderFilter struct {
 	OrderTypes graphql.Omittable[[]string] `json:"orderTypes,omitzero"`
 	// Only orders whose `liveMode` has this value.
 	LiveMode graphql.Omittable[*bool] `json:"liveMode,omitzero"`
+	// Only orders that meet a stored filter, given by `id`, `rawId` or `publicId` (2026 API). ClickFunnels stops filters that take more than 10 seconds. Use it or `stableId`, not both. Cost: 1 REST call per `publicId`.
+	StoredFilterID graphql.Omittable[*string] `json:"storedFilterId,omitzero"`
+	// Only orders that meet the filter behind this opaque token of ClickFunnels (2026 API).
+	StableID graphql.Omittable[*string] `json:"stableId,omitzero"`
 }
 
 // Conditions for invoices. An invoice must meet all of them. A list of values must not be empty.

@@ -233,7 +233,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 	var all, raw ast.FieldList
 	for _, f := range fields {
 		own := *f
-		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "hasMany", "resolve", "key", "compose")
+		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "parameter", "hasMany", "resolve", "key", "compose")
 		if list := f.Directives.ForName("list"); list != nil {
 			own.Type = typeOf(f.Type.Name() + "Connection")
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
@@ -413,7 +413,7 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 			return field(plural(f.Name), "["+t+"!]", "Only "+r.Plural+" whose `"+f.Name+"` equals one of these values. At most 100 values."), nil
 		}
 	}
-	for _, f := range e.filterFields(r) {
+	for _, f := range e.filterFields(r, "filter") {
 		if (arguments{f.Directives.ForName("filter")}).text("key", "") == key {
 			return nil, nil //nolint:nilnil // see above
 		}

@@ -179,6 +179,17 @@ func (d *Description) writeQuery(c *code, r *Resource) error {
 		}
 		c.line("%s", line)
 	}
+	for _, f := range d.filterFields(r, "parameter") {
+		args := arguments{f.Directives.ForName("parameter")}
+		switch name, to := args.text("name", ""), args.text("to", ""); {
+		case to == "":
+			c.line("c.parameter(%q, %q, filter.%s)", name, f.Name, goName(snake(f.Name)))
+		case d.Resources[to] == nil:
+			return errorAt(f.Position, "%s is no resource", to)
+		default:
+			c.line("parameterID(c, %q, %q, loader.%s, upstream.Kind%s, filter.%s)", name, f.Name, plural(to), to, goName(snake(f.Name)))
+		}
+	}
 	c.line("}\nreturn c.query, c.err\n}\n")
 	return nil
 }
@@ -203,7 +214,7 @@ func (d *Description) conditionOf(r *Resource, key string) (string, error) {
 		}
 	}
 	var lines []string
-	for _, f := range d.filterFields(r) {
+	for _, f := range d.filterFields(r, "filter") {
 		args := arguments{f.Directives.ForName("filter")}
 		if args.text("key", "") != key {
 			continue
@@ -231,11 +242,11 @@ func (d *Description) conditionOf(r *Resource, key string) (string, error) {
 	return plain(&f), nil
 }
 
-// filterFields returns the fields that extensions add to a resource's filter.
-func (d *Description) filterFields(r *Resource) []*ast.FieldDefinition {
+// filterFields returns the fields with a directive that extensions add to a resource's filter.
+func (d *Description) filterFields(r *Resource, directive string) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
 	for typeName, f := range d.fields() {
-		if typeName == r.Type.Name+"Filter" && f.Directives.ForName("filter") != nil {
+		if typeName == r.Type.Name+"Filter" && f.Directives.ForName(directive) != nil {
 			all = append(all, f)
 		}
 	}

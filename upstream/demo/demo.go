@@ -290,6 +290,10 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 		values := strings.Split(given[0], ",")
 		rows = filtered(rows, func(r row) bool { return keep(r, values) })
 	}
+	rows, ok := s.stored(w, query, t, parent, rows)
+	if !ok {
+		return
+	}
 	if t.resource != nil && t.resource.Whole {
 		send(w, http.StatusOK, encode(map[string][]row{path.Base(t.list): rows}))
 		return

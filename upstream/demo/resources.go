@@ -142,7 +142,7 @@ func Derived() []Example {
 
 // tableOf returns the table that holds the records of a resource, nil if there is none.
 func (r Resource) tableOf(tables []*table) *table {
-	i := slices.IndexFunc(tables, func(t *table) bool { return t.member == r.Path+"/*" })
+	i := slices.IndexFunc(tables, func(t *table) bool { return t.member == r.Path+"/*" || t.list == r.List })
 	if i < 0 {
 		return nil
 	}

@@ -294,7 +294,12 @@ func scheduledEvent(r *fixtures, workspace row, n int) row {
 
 func refineFilter(_ *fixtures, _ row, n int) row {
 	return row{
-		"name": []string{"Portugal", "Buyers", "Inactive"}[n], "conjunction": []string{"and", "or", "and"}[n], "filter_class": "ContactsFilter",
-		"criteria": []row{{"attribute": []string{"country", "order_count", "is_active"}[n], "clause": []string{"eq", "gt", "eq"}[n], "value": []any{"PT", 0, false}[n]}},
+		"name": []string{"Inactive contacts", "Ada or Grace", "Subscriptions"}[n], "conjunction": []string{"and", "or", "and"}[n],
+		"filter_class": []string{"ContactsFilter", "ContactsFilter", "OrdersFilter"}[n],
+		"criteria": [][]row{
+			{{"attribute": "is_active", "clause": "eq", "value": false}},
+			{{"attribute": "first_name", "clause": "eq", "value": "Ada"}, {"attribute": "first_name", "clause": "eq", "value": "Grace"}},
+			{{"attribute": "order_type", "clause": "eq", "value": "subscription-order"}},
+		}[n],
 	}
 }

@@ -21,6 +21,9 @@ type Request struct {
 	Credential Credential
 	// Filtered marks a filtered read. Only a few of them may be in flight.
 	Filtered bool
+	// Stored marks a read that a stored filter narrows. A 503 then says that the filter took too
+	// long: the call is repeated once, and the host does not count as down (clickfunnels-api.md §4).
+	Stored bool
 	// Idempotent reports whether the call can safely be repeated after it may have been carried out
 	// (clickfunnels-api.md §4).
 	Idempotent bool

@@ -41,7 +41,7 @@ const (
 	maxBackoff   = 2 * time.Second
 	// Slow failures and statuses that are likely to recur are retried less often. Each attempt that
 	// takes at least slowFailure, or is answered 500, counts once. Each that takes at least
-	// verySlowFailure counts twice. More than maxSlowFailures end the call.
+	// verySlowFailure, or says that a stored filter took too long, counts twice. More than maxSlowFailures end the call.
 	slowFailure     = time.Second
 	verySlowFailure = 5 * time.Second
 	maxSlowFailures = 2
@@ -65,6 +65,7 @@ type attempt struct {
 	mayHaveArrived bool
 	// reused reports whether the connection had been used before.
 	reused bool
+	stored bool // see [Request.Stored]
 }
 
 // do makes a call and reads the whole response. deadline returns the time by which the call must
@@ -82,7 +83,7 @@ func (c *retrier) do(ctx context.Context, r *Request, deadline func() time.Time)
 		uncertain = uncertain || a.uncertainOutcome()
 		a.Uncertain = uncertain
 		switch {
-		case a.took >= verySlowFailure:
+		case a.took >= verySlowFailure || a.filterTooSlow():
 			slow += 2
 		case a.took >= slowFailure || a.Status == http.StatusInternalServerError:
 			slow++
@@ -115,7 +116,7 @@ func (c *retrier) allowRetry(r *Request) bool {
 
 // attempt makes one attempt at a call.
 func (c *retrier) attempt(ctx context.Context, r *Request, h *hostHealth, path []*limiter, deadline time.Time) *attempt {
-	a := new(attempt)
+	a := &attempt{stored: r.Stored}
 	if err := h.openError(); err != nil {
 		a.err = err
 		return a
@@ -271,10 +272,13 @@ func (a *attempt) uncertainOutcome() bool {
 // hostFailure reports whether the attempt says that the host is down.
 func (a *attempt) hostFailure() bool {
 	if a.err == nil {
-		return a.unavailable()
+		return a.unavailable() && !a.filterTooSlow()
 	}
 	return !a.tooLarge()
 }
+
+// filterTooSlow reports whether ClickFunnels gave up evaluating a stored filter.
+func (a *attempt) filterTooSlow() bool { return a.stored && a.Status == http.StatusServiceUnavailable }
 
 // tooLarge reports whether the body exceeded the limit.
 func (a *attempt) tooLarge() bool {

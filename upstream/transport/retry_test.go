@@ -238,3 +238,22 @@ func TestPanicDoesNotBlockLaterCalls(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowStoredFilterIsRepeatedOnce checks that a 503 of a stored filter says nothing about the
+// host.
+func TestSlowStoredFilterIsRepeatedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := newScriptedCaller(Config{}, script.Step{Status: http.StatusServiceUnavailable, Takes: 10 * time.Second})
+		const reads = 3 * breakerMinCalls
+		for i := range reads {
+			r := c.request(t.Context(), http.MethodGet, "api", fmt.Sprint("/", i))
+			r.Stored = true
+			if err := c.do(t.Context(), r); err == nil || c.Stats().Dead != 0 {
+				t.Fatalf("read %d: error %v, %d hosts down; want a 503 and none", i, err, c.Stats().Dead)
+			}
+		}
+		if calls := len(s.Calls("api")); calls != 2*reads {
+			t.Errorf("%d calls for %d reads, want two each", calls, reads)
+		}
+	})
+}
