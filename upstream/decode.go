@@ -33,14 +33,14 @@ func decodeList[T any, P keyed[T]](body []byte, p *Projection) ([]*T, error) {
 // last word of their path (clickfunnels-api.md §3.1). A record stands for a list of one: a workspace's site
 // is the only one.
 func withoutEnvelope(body []byte, word string) []byte {
-	if !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+	if !bytes.HasPrefix(bytes.TrimSpace(withoutBOM(body)), []byte("{")) {
 		return body
 	}
 	switch members := membersOf(body); {
 	case members[word] != nil:
 		return members[word]
 	case members["id"] != nil:
-		return slices.Concat([]byte("["), body, []byte("]"))
+		return slices.Concat([]byte("["), withoutBOM(body), []byte("]"))
 	}
 	return body
 }
@@ -56,7 +56,7 @@ func valueAt(body []byte, name string) []byte {
 // membersOf returns the members of an object. It is empty if the body cannot be read.
 func membersOf(body []byte) map[string]jsontext.Value {
 	members := make(map[string]jsontext.Value)
-	_ = json.Unmarshal(body, &members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_ = json.Unmarshal(withoutBOM(body), &members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	return members
 }
 
