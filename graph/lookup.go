@@ -22,6 +22,11 @@ func teamByID(ctx context.Context, id string) (*upstream.Team, error) {
 	return loader.Teams.From(ctx).Load(ref)
 }
 
+// teamMemberships returns a window of the memberships of a team.
+func teamMemberships(ctx context.Context, team *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Membership], error) {
+	return connect(ctx, loader.MembershipList, team.Ref(), upstream.Query{}, first, after, last, before)
+}
+
 // workspaceByID returns a workspace by its id, rawId or publicId, or by its subdomain alone. With
 // both, the subdomain saves the call to find it.
 func workspaceByID(ctx context.Context, id, subdomain *string) (*upstream.Workspace, error) {

@@ -1955,6 +1955,19 @@ func (storeResolver) Workspace(ctx context.Context, objs []*upstream.Store) ([]*
 	return workspacesOf(ctx, objs, func(o *upstream.Store) string { return o.WorkspaceID() })
 }
 
+// Team implements [exec.ResolverRoot].
+func (*Resolver) Team() exec.TeamResolver { return teamResolver{} }
+
+type teamResolver struct{}
+
+func (teamResolver) TeamMemberships(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Membership], error) {
+	return teamMemberships(ctx, obj, first, after, last, before)
+}
+
+func (teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
+	return connect(ctx, loader.WorkspaceList, obj.Ref(), upstream.Query{}, first, after, last, before)
+}
+
 // Membership implements [exec.ResolverRoot].
 func (*Resolver) Membership() exec.MembershipResolver { return membershipResolver{} }
 
@@ -2029,15 +2042,6 @@ type webhookEventResolver struct{}
 
 func (webhookEventResolver) Workspace(ctx context.Context, objs []*upstream.WebhookEvent) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.WebhookEvent) string { return o.WorkspaceID() })
-}
-
-// Team implements [exec.ResolverRoot].
-func (*Resolver) Team() exec.TeamResolver { return teamResolver{} }
-
-type teamResolver struct{}
-
-func (teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
-	return connect(ctx, loader.WorkspaceList, obj.Ref(), upstream.Query{}, first, after, last, before)
 }
 
 // ConnectedWorkspace implements [exec.ResolverRoot].

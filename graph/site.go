@@ -11,8 +11,11 @@ import (
 // workspaceSite returns the site of a workspace. Every workspace has one.
 func workspaceSite(ctx context.Context, workspace *upstream.Workspace) (*upstream.Site, error) {
 	sites, err := loader.SiteList.From(ctx).Load(workspace.Ref(), upstream.Query{}, upstream.Window{Limit: 1}) //nolint:contextcheck // calls have the operation's context
-	if err != nil || len(sites.Rows) == 0 {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(sites.Rows) == 0:
+		return nil, upstream.RecordNotFound()
 	}
 	return sites.Rows[0], nil
 }

@@ -99,6 +99,7 @@ var pathWords = map[string]bool{
 	"location_groups":    true,
 	"locations":          true,
 	"me":                 true,
+	"memberships":        true,
 	"names":              true,
 	"notes":              true,
 	"opportunities":      true,

@@ -13,10 +13,10 @@ import (
 // any other code sees it.
 func (c *Client) checkScopeAndSetWorkspace(r *Row, at Place, chain int) bool {
 	naming := r.layout.typ.naming
-	if c.scope != nil && !c.scope.allows(r, ownership{workspace: at.WorkspaceID}, naming) {
+	if c.scope != nil && !c.scope.allows(r, ownership{workspace: at.WorkspaceID, team: at.TeamID}, naming) {
 		return false
 	}
-	r.setWorkspace(at.WorkspaceID, naming)
+	r.setWorkspace(cmp.Or(at.TeamID, at.WorkspaceID), naming)
 	r.chain = chain
 	return true
 }

@@ -27,6 +27,14 @@ func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 	return fetchRecord[Team](ctx, c, onAccounts, "teams", id)
 }
 
+// Memberships lists the memberships of a team, given by its raw id.
+func (c *Client) Memberships(ctx context.Context, team string, q Query) (*Page[Membership], error) {
+	if !c.scope.team(team) {
+		return nil, RecordNotFound()
+	}
+	return fetchPage[Membership](ctx, c, Place{Subdomain: Accounts, TeamID: team}, q, "teams", team, "memberships")
+}
+
 // UpdateTeam changes a team, given by its raw or public id, with the attributes of the body `team`
 // (clickfunnels-api.md §5). Attributes that are absent stay unchanged.
 func (c *Client) UpdateTeam(ctx context.Context, id string, attributes any) (*Team, error) {

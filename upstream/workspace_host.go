@@ -18,6 +18,8 @@ type Place struct {
 	WorkspaceID string
 	// Subdomain is the workspace's subdomain; empty if unknown.
 	Subdomain string
+	// TeamID is the raw id of the team whose list is requested from the accounts host.
+	TeamID string
 }
 
 // Subdomains hardly ever change (clickfunnels-api.md §5, Workspace). After a change, the old one is tried first

@@ -2368,6 +2368,12 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().DeleteStore(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"Team.teamMemberships": {
+		context: (*executionContext).fieldContext_Team_teamMemberships,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Team().TeamMemberships(ctx, typed(objs, func(r *upstream.Record) *upstream.Team { return (*upstream.Team)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
 	"Query.teams": {
 		context: (*executionContext).fieldContext_Query_teams,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {

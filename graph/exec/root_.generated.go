@@ -1332,7 +1332,7 @@ extend type Mutation {
     Input of ` + "`" + `updateBlog` + "`" + `.
     """
     input: UpdateBlogInput!
-  ): UpdateBlogPayload
+  ): UpdateBlogPayload @semanticNonNull
 
   """
   Creates a blog post. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the blog post exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -1342,7 +1342,7 @@ extend type Mutation {
     Input of ` + "`" + `createBlogPost` + "`" + `.
     """
     input: CreateBlogPostInput!
-  ): CreateBlogPostPayload
+  ): CreateBlogPostPayload @semanticNonNull
 
   """
   Changes a blog post. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -1352,7 +1352,7 @@ extend type Mutation {
     Input of ` + "`" + `updateBlogPost` + "`" + `.
     """
     input: UpdateBlogPostInput!
-  ): UpdateBlogPostPayload
+  ): UpdateBlogPostPayload @semanticNonNull
 
   """
   Deletes a blog post. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -1362,7 +1362,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteBlogPost` + "`" + `.
     """
     input: DeleteBlogPostInput!
-  ): DeleteBlogPostPayload
+  ): DeleteBlogPostPayload @semanticNonNull
 
   """
   Creates a blog tag. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the blog tag exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -1372,7 +1372,7 @@ extend type Mutation {
     Input of ` + "`" + `createBlogTag` + "`" + `.
     """
     input: CreateBlogTagInput!
-  ): CreateBlogTagPayload
+  ): CreateBlogTagPayload @semanticNonNull
 }
 
 extend type Blog {
@@ -2199,7 +2199,7 @@ extend type Mutation {
     Input of ` + "`" + `createContact` + "`" + `.
     """
     input: CreateContactInput!
-  ): CreateContactPayload
+  ): CreateContactPayload @semanticNonNull
 
   """
   Changes a contact. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -2209,7 +2209,7 @@ extend type Mutation {
     Input of ` + "`" + `updateContact` + "`" + `.
     """
     input: UpdateContactInput!
-  ): UpdateContactPayload
+  ): UpdateContactPayload @semanticNonNull
 
   """
   Deletes a contact. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -2219,7 +2219,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteContact` + "`" + `.
     """
     input: DeleteContactInput!
-  ): DeleteContactPayload
+  ): DeleteContactPayload @semanticNonNull
 }
 
 extend type Query {
@@ -2248,7 +2248,7 @@ extend type Mutation {
     Input of ` + "`" + `upsertContact` + "`" + `.
     """
     input: UpsertContactInput!
-  ): UpsertContactPayload
+  ): UpsertContactPayload @semanticNonNull
 
   """
   Permanently erases a contact's personal data (GDPR). The contact, its tags and its custom attributes are kept: remove personal data from custom attributes yourself. If ` + "`" + `confirm` + "`" + ` is false or ClickFunnels rejects the request, ` + "`" + `userErrors` + "`" + ` has the reason. Cost: 1 REST call.
@@ -2258,7 +2258,7 @@ extend type Mutation {
     Input of ` + "`" + `redactContact` + "`" + `.
     """
     input: RedactContactInput!
-  ): RedactContactPayload
+  ): RedactContactPayload @semanticNonNull
 }
 
 extend input ContactFilter {
@@ -2807,7 +2807,7 @@ extend type Mutation {
     Input of ` + "`" + `createContactTag` + "`" + `.
     """
     input: CreateContactTagInput!
-  ): CreateContactTagPayload
+  ): CreateContactTagPayload @semanticNonNull
 
   """
   Changes a contact tag. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -2817,7 +2817,7 @@ extend type Mutation {
     Input of ` + "`" + `updateContactTag` + "`" + `.
     """
     input: UpdateContactTagInput!
-  ): UpdateContactTagPayload
+  ): UpdateContactTagPayload @semanticNonNull
 
   """
   Deletes a contact tag. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -2827,7 +2827,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteContactTag` + "`" + `.
     """
     input: DeleteContactTagInput!
-  ): DeleteContactTagPayload
+  ): DeleteContactTagPayload @semanticNonNull
 }
 
 extend type Contact {
@@ -2871,7 +2871,7 @@ extend type Mutation {
     Input of ` + "`" + `applyContactTag` + "`" + `.
     """
     input: ApplyContactTagInput!
-  ): ApplyContactTagPayload
+  ): ApplyContactTagPayload @semanticNonNull
 
   """
   Adds tags to many contacts of a workspace. The calls run side by side, within the concurrency limit of the token. A failed call costs only its own contact and tag, and is reported in ` + "`" + `userErrors` + "`" + ` with the path of the contact. Cost: 1 REST call per contact and tag.
@@ -2881,7 +2881,7 @@ extend type Mutation {
     Input of ` + "`" + `applyContactTags` + "`" + `.
     """
     input: ApplyContactTagsInput!
-  ): ApplyContactTagsPayload
+  ): ApplyContactTagsPayload @semanticNonNull
 
   """
   Removes a tag from a contact. If the contact does not have the tag, ` + "`" + `userErrors` + "`" + ` has an error. Cost: 2 REST calls: one finds the applied tag, one deletes it.
@@ -2891,7 +2891,7 @@ extend type Mutation {
     Input of ` + "`" + `removeContactTag` + "`" + `.
     """
     input: RemoveContactTagInput!
-  ): RemoveContactTagPayload
+  ): RemoveContactTagPayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/course.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -3956,7 +3956,7 @@ extend type Mutation {
     Input of ` + "`" + `updateCourseSection` + "`" + `.
     """
     input: UpdateCourseSectionInput!
-  ): UpdateCourseSectionPayload
+  ): UpdateCourseSectionPayload @semanticNonNull
 
   """
   Changes a lesson. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -3966,7 +3966,7 @@ extend type Mutation {
     Input of ` + "`" + `updateCourseLesson` + "`" + `.
     """
     input: UpdateCourseLessonInput!
-  ): UpdateCourseLessonPayload
+  ): UpdateCourseLessonPayload @semanticNonNull
 
   """
   Creates an enrollment. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the enrollment exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -3976,7 +3976,7 @@ extend type Mutation {
     Input of ` + "`" + `createCourseEnrollment` + "`" + `.
     """
     input: CreateCourseEnrollmentInput!
-  ): CreateCourseEnrollmentPayload
+  ): CreateCourseEnrollmentPayload @semanticNonNull
 
   """
   Changes an enrollment. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -3986,7 +3986,7 @@ extend type Mutation {
     Input of ` + "`" + `updateCourseEnrollment` + "`" + `.
     """
     input: UpdateCourseEnrollmentInput!
-  ): UpdateCourseEnrollmentPayload
+  ): UpdateCourseEnrollmentPayload @semanticNonNull
 
   """
   Creates a lesson completion. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the lesson completion exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -3996,7 +3996,7 @@ extend type Mutation {
     Input of ` + "`" + `createCourseLessonCompletion` + "`" + `.
     """
     input: CreateCourseLessonCompletionInput!
-  ): CreateCourseLessonCompletionPayload
+  ): CreateCourseLessonCompletionPayload @semanticNonNull
 
   """
   Deletes a lesson completion. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -4006,7 +4006,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteCourseLessonCompletion` + "`" + `.
     """
     input: DeleteCourseLessonCompletionInput!
-  ): DeleteCourseLessonCompletionPayload
+  ): DeleteCourseLessonCompletionPayload @semanticNonNull
 }
 
 extend type CourseSection {
@@ -5138,7 +5138,7 @@ extend type Mutation {
     Input of ` + "`" + `createEmailBroadcast` + "`" + `.
     """
     input: CreateEmailBroadcastInput!
-  ): CreateEmailBroadcastPayload
+  ): CreateEmailBroadcastPayload @semanticNonNull
 
   """
   Changes an e-mail broadcast. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -5148,7 +5148,7 @@ extend type Mutation {
     Input of ` + "`" + `updateEmailBroadcast` + "`" + `.
     """
     input: UpdateEmailBroadcastInput!
-  ): UpdateEmailBroadcastPayload
+  ): UpdateEmailBroadcastPayload @semanticNonNull
 
   """
   Deletes an e-mail broadcast. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -5158,7 +5158,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteEmailBroadcast` + "`" + `.
     """
     input: DeleteEmailBroadcastInput!
-  ): DeleteEmailBroadcastPayload
+  ): DeleteEmailBroadcastPayload @semanticNonNull
 
   """
   Creates an e-mail topic. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the e-mail topic exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -5168,7 +5168,7 @@ extend type Mutation {
     Input of ` + "`" + `createEmailTopic` + "`" + `.
     """
     input: CreateEmailTopicInput!
-  ): CreateEmailTopicPayload
+  ): CreateEmailTopicPayload @semanticNonNull
 
   """
   Changes an e-mail topic. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -5178,7 +5178,7 @@ extend type Mutation {
     Input of ` + "`" + `updateEmailTopic` + "`" + `.
     """
     input: UpdateEmailTopicInput!
-  ): UpdateEmailTopicPayload
+  ): UpdateEmailTopicPayload @semanticNonNull
 
   """
   Deletes an e-mail topic. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -5188,7 +5188,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteEmailTopic` + "`" + `.
     """
     input: DeleteEmailTopicInput!
-  ): DeleteEmailTopicPayload
+  ): DeleteEmailTopicPayload @semanticNonNull
 }
 
 extend input CreateEmailBroadcastInput {
@@ -6560,7 +6560,7 @@ extend type Mutation {
     Input of ` + "`" + `createForm` + "`" + `.
     """
     input: CreateFormInput!
-  ): CreateFormPayload
+  ): CreateFormPayload @semanticNonNull
 
   """
   Changes a form. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6570,7 +6570,7 @@ extend type Mutation {
     Input of ` + "`" + `updateForm` + "`" + `.
     """
     input: UpdateFormInput!
-  ): UpdateFormPayload
+  ): UpdateFormPayload @semanticNonNull
 
   """
   Deletes a form. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6580,7 +6580,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteForm` + "`" + `.
     """
     input: DeleteFormInput!
-  ): DeleteFormPayload
+  ): DeleteFormPayload @semanticNonNull
 
   """
   Creates a field set. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the field set exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6590,7 +6590,7 @@ extend type Mutation {
     Input of ` + "`" + `createFormFieldSet` + "`" + `.
     """
     input: CreateFormFieldSetInput!
-  ): CreateFormFieldSetPayload
+  ): CreateFormFieldSetPayload @semanticNonNull
 
   """
   Changes a field set. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6600,7 +6600,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFormFieldSet` + "`" + `.
     """
     input: UpdateFormFieldSetInput!
-  ): UpdateFormFieldSetPayload
+  ): UpdateFormFieldSetPayload @semanticNonNull
 
   """
   Deletes a field set. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6610,7 +6610,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFormFieldSet` + "`" + `.
     """
     input: DeleteFormFieldSetInput!
-  ): DeleteFormFieldSetPayload
+  ): DeleteFormFieldSetPayload @semanticNonNull
 
   """
   Creates a form field. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the form field exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6620,7 +6620,7 @@ extend type Mutation {
     Input of ` + "`" + `createFormField` + "`" + `.
     """
     input: CreateFormFieldInput!
-  ): CreateFormFieldPayload
+  ): CreateFormFieldPayload @semanticNonNull
 
   """
   Changes a form field. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6630,7 +6630,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFormField` + "`" + `.
     """
     input: UpdateFormFieldInput!
-  ): UpdateFormFieldPayload
+  ): UpdateFormFieldPayload @semanticNonNull
 
   """
   Deletes a form field. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6640,7 +6640,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFormField` + "`" + `.
     """
     input: DeleteFormFieldInput!
-  ): DeleteFormFieldPayload
+  ): DeleteFormFieldPayload @semanticNonNull
 
   """
   Creates a form field option. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the form field option exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6650,7 +6650,7 @@ extend type Mutation {
     Input of ` + "`" + `createFormFieldOption` + "`" + `.
     """
     input: CreateFormFieldOptionInput!
-  ): CreateFormFieldOptionPayload
+  ): CreateFormFieldOptionPayload @semanticNonNull
 
   """
   Changes a form field option. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6660,7 +6660,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFormFieldOption` + "`" + `.
     """
     input: UpdateFormFieldOptionInput!
-  ): UpdateFormFieldOptionPayload
+  ): UpdateFormFieldOptionPayload @semanticNonNull
 
   """
   Deletes a form field option. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6670,7 +6670,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFormFieldOption` + "`" + `.
     """
     input: DeleteFormFieldOptionInput!
-  ): DeleteFormFieldOptionPayload
+  ): DeleteFormFieldOptionPayload @semanticNonNull
 
   """
   Creates a submission. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the submission exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6680,7 +6680,7 @@ extend type Mutation {
     Input of ` + "`" + `createFormsSubmission` + "`" + `.
     """
     input: CreateFormsSubmissionInput!
-  ): CreateFormsSubmissionPayload
+  ): CreateFormsSubmissionPayload @semanticNonNull
 
   """
   Changes a submission. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6690,7 +6690,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFormsSubmission` + "`" + `.
     """
     input: UpdateFormsSubmissionInput!
-  ): UpdateFormsSubmissionPayload
+  ): UpdateFormsSubmissionPayload @semanticNonNull
 
   """
   Deletes a submission. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6700,7 +6700,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFormsSubmission` + "`" + `.
     """
     input: DeleteFormsSubmissionInput!
-  ): DeleteFormsSubmissionPayload
+  ): DeleteFormsSubmissionPayload @semanticNonNull
 
   """
   Creates an answer. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the answer exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6710,7 +6710,7 @@ extend type Mutation {
     Input of ` + "`" + `createFormsSubmissionAnswer` + "`" + `.
     """
     input: CreateFormsSubmissionAnswerInput!
-  ): CreateFormsSubmissionAnswerPayload
+  ): CreateFormsSubmissionAnswerPayload @semanticNonNull
 
   """
   Changes an answer. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6720,7 +6720,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFormsSubmissionAnswer` + "`" + `.
     """
     input: UpdateFormsSubmissionAnswerInput!
-  ): UpdateFormsSubmissionAnswerPayload
+  ): UpdateFormsSubmissionAnswerPayload @semanticNonNull
 
   """
   Deletes an answer. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6730,7 +6730,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFormsSubmissionAnswer` + "`" + `.
     """
     input: DeleteFormsSubmissionAnswerInput!
-  ): DeleteFormsSubmissionAnswerPayload
+  ): DeleteFormsSubmissionAnswerPayload @semanticNonNull
 }
 
 extend type Form {
@@ -6900,7 +6900,7 @@ extend type Mutation {
     Input of ` + "`" + `reorderFormFields` + "`" + `.
     """
     input: ReorderFormFieldsInput!
-  ): ReorderFormFieldsPayload
+  ): ReorderFormFieldsPayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/form_submission.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -7923,7 +7923,7 @@ extend type Mutation {
     Input of ` + "`" + `createFulfillment` + "`" + `.
     """
     input: CreateFulfillmentInput!
-  ): CreateFulfillmentPayload
+  ): CreateFulfillmentPayload @semanticNonNull
 
   """
   Changes a fulfillment. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -7933,7 +7933,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFulfillment` + "`" + `.
     """
     input: UpdateFulfillmentInput!
-  ): UpdateFulfillmentPayload
+  ): UpdateFulfillmentPayload @semanticNonNull
 
   """
   Deletes a fulfillment. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -7943,7 +7943,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFulfillment` + "`" + `.
     """
     input: DeleteFulfillmentInput!
-  ): DeleteFulfillmentPayload
+  ): DeleteFulfillmentPayload @semanticNonNull
 
   """
   Cancels a fulfillment. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -7953,7 +7953,7 @@ extend type Mutation {
     Input of ` + "`" + `cancelFulfillment` + "`" + `.
     """
     input: CancelFulfillmentInput!
-  ): CancelFulfillmentPayload
+  ): CancelFulfillmentPayload @semanticNonNull
 
   """
   Creates a location. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the location exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -7963,7 +7963,7 @@ extend type Mutation {
     Input of ` + "`" + `createFulfillmentLocation` + "`" + `.
     """
     input: CreateFulfillmentLocationInput!
-  ): CreateFulfillmentLocationPayload
+  ): CreateFulfillmentLocationPayload @semanticNonNull
 
   """
   Changes a location. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -7973,7 +7973,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFulfillmentLocation` + "`" + `.
     """
     input: UpdateFulfillmentLocationInput!
-  ): UpdateFulfillmentLocationPayload
+  ): UpdateFulfillmentLocationPayload @semanticNonNull
 
   """
   Deletes a location. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -7983,7 +7983,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFulfillmentLocation` + "`" + `.
     """
     input: DeleteFulfillmentLocationInput!
-  ): DeleteFulfillmentLocationPayload
+  ): DeleteFulfillmentLocationPayload @semanticNonNull
 }
 
 extend input CreateFulfillmentInput {
@@ -8490,7 +8490,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFunnel` + "`" + `.
     """
     input: UpdateFunnelInput!
-  ): UpdateFunnelPayload
+  ): UpdateFunnelPayload @semanticNonNull
 
   """
   Creates a funnel tag. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the funnel tag exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -8500,7 +8500,7 @@ extend type Mutation {
     Input of ` + "`" + `createFunnelTag` + "`" + `.
     """
     input: CreateFunnelTagInput!
-  ): CreateFunnelTagPayload
+  ): CreateFunnelTagPayload @semanticNonNull
 
   """
   Changes a funnel tag. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -8510,7 +8510,7 @@ extend type Mutation {
     Input of ` + "`" + `updateFunnelTag` + "`" + `.
     """
     input: UpdateFunnelTagInput!
-  ): UpdateFunnelTagPayload
+  ): UpdateFunnelTagPayload @semanticNonNull
 
   """
   Deletes a funnel tag. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -8520,7 +8520,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteFunnelTag` + "`" + `.
     """
     input: DeleteFunnelTagInput!
-  ): DeleteFunnelTagPayload
+  ): DeleteFunnelTagPayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/image.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -8773,7 +8773,7 @@ extend type Mutation {
     Input of ` + "`" + `createImage` + "`" + `.
     """
     input: CreateImageInput!
-  ): CreateImagePayload
+  ): CreateImagePayload @semanticNonNull
 
   """
   Changes an image. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -8783,7 +8783,7 @@ extend type Mutation {
     Input of ` + "`" + `updateImage` + "`" + `.
     """
     input: UpdateImageInput!
-  ): UpdateImagePayload
+  ): UpdateImagePayload @semanticNonNull
 
   """
   Deletes an image. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -8793,7 +8793,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteImage` + "`" + `.
     """
     input: DeleteImageInput!
-  ): DeleteImagePayload
+  ): DeleteImagePayload @semanticNonNull
 }
 
 extend input CreateImageInput {
@@ -9439,7 +9439,7 @@ extend type Mutation {
     Input of ` + "`" + `updateOrder` + "`" + `.
     """
     input: UpdateOrderInput!
-  ): UpdateOrderPayload
+  ): UpdateOrderPayload @semanticNonNull
 }
 
 extend input OrderFilter {
@@ -10608,7 +10608,7 @@ extend type Mutation {
     Input of ` + "`" + `createOrderTag` + "`" + `.
     """
     input: CreateOrderTagInput!
-  ): CreateOrderTagPayload
+  ): CreateOrderTagPayload @semanticNonNull
 
   """
   Changes an order tag. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -10618,7 +10618,7 @@ extend type Mutation {
     Input of ` + "`" + `updateOrderTag` + "`" + `.
     """
     input: UpdateOrderTagInput!
-  ): UpdateOrderTagPayload
+  ): UpdateOrderTagPayload @semanticNonNull
 
   """
   Deletes an order tag. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -10628,7 +10628,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteOrderTag` + "`" + `.
     """
     input: DeleteOrderTagInput!
-  ): DeleteOrderTagPayload
+  ): DeleteOrderTagPayload @semanticNonNull
 }
 
 extend type Order {
@@ -10672,7 +10672,7 @@ extend type Mutation {
     Input of ` + "`" + `applyOrderTag` + "`" + `.
     """
     input: ApplyOrderTagInput!
-  ): ApplyOrderTagPayload
+  ): ApplyOrderTagPayload @semanticNonNull
 
   """
   Removes a tag from an order. If the order does not have the tag, ` + "`" + `userErrors` + "`" + ` has an error. Cost: 1 REST call per 20 tags of the order, plus 1.
@@ -10682,7 +10682,7 @@ extend type Mutation {
     Input of ` + "`" + `removeOrderTag` + "`" + `.
     """
     input: RemoveOrderTagInput!
-  ): RemoveOrderTagPayload
+  ): RemoveOrderTagPayload @semanticNonNull
 }
 
 extend type Order {
@@ -11170,7 +11170,7 @@ extend type Mutation {
     Input of ` + "`" + `updatePage` + "`" + `.
     """
     input: UpdatePageInput!
-  ): UpdatePagePayload
+  ): UpdatePagePayload @semanticNonNull
 }
 
 extend input PageFilter {
@@ -13515,7 +13515,7 @@ extend type Mutation {
     Input of ` + "`" + `createProduct` + "`" + `.
     """
     input: CreateProductInput!
-  ): CreateProductPayload
+  ): CreateProductPayload @semanticNonNull
 
   """
   Changes a product. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13525,7 +13525,7 @@ extend type Mutation {
     Input of ` + "`" + `updateProduct` + "`" + `.
     """
     input: UpdateProductInput!
-  ): UpdateProductPayload
+  ): UpdateProductPayload @semanticNonNull
 
   """
   Archives a product. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13535,7 +13535,7 @@ extend type Mutation {
     Input of ` + "`" + `archiveProduct` + "`" + `.
     """
     input: ArchiveProductInput!
-  ): ArchiveProductPayload
+  ): ArchiveProductPayload @semanticNonNull
 
   """
   Unarchives a product. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13545,7 +13545,7 @@ extend type Mutation {
     Input of ` + "`" + `unarchiveProduct` + "`" + `.
     """
     input: UnarchiveProductInput!
-  ): UnarchiveProductPayload
+  ): UnarchiveProductPayload @semanticNonNull
 
   """
   Creates a variant. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the variant exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13555,7 +13555,7 @@ extend type Mutation {
     Input of ` + "`" + `createProductVariant` + "`" + `.
     """
     input: CreateProductVariantInput!
-  ): CreateProductVariantPayload
+  ): CreateProductVariantPayload @semanticNonNull
 
   """
   Changes a variant. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13565,7 +13565,7 @@ extend type Mutation {
     Input of ` + "`" + `updateProductVariant` + "`" + `.
     """
     input: UpdateProductVariantInput!
-  ): UpdateProductVariantPayload
+  ): UpdateProductVariantPayload @semanticNonNull
 
   """
   Creates a price. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the price exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13575,7 +13575,7 @@ extend type Mutation {
     Input of ` + "`" + `createProductPrice` + "`" + `.
     """
     input: CreateProductPriceInput!
-  ): CreateProductPricePayload
+  ): CreateProductPricePayload @semanticNonNull
 
   """
   Changes a price. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13585,7 +13585,7 @@ extend type Mutation {
     Input of ` + "`" + `updateProductPrice` + "`" + `.
     """
     input: UpdateProductPriceInput!
-  ): UpdateProductPricePayload
+  ): UpdateProductPricePayload @semanticNonNull
 
   """
   Creates a product collection. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the product collection exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13595,7 +13595,7 @@ extend type Mutation {
     Input of ` + "`" + `createProductCollection` + "`" + `.
     """
     input: CreateProductCollectionInput!
-  ): CreateProductCollectionPayload
+  ): CreateProductCollectionPayload @semanticNonNull
 
   """
   Changes a product collection. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13605,7 +13605,7 @@ extend type Mutation {
     Input of ` + "`" + `updateProductCollection` + "`" + `.
     """
     input: UpdateProductCollectionInput!
-  ): UpdateProductCollectionPayload
+  ): UpdateProductCollectionPayload @semanticNonNull
 
   """
   Creates a product tag. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the product tag exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13615,7 +13615,7 @@ extend type Mutation {
     Input of ` + "`" + `createProductTag` + "`" + `.
     """
     input: CreateProductTagInput!
-  ): CreateProductTagPayload
+  ): CreateProductTagPayload @semanticNonNull
 
   """
   Changes a product tag. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13625,7 +13625,7 @@ extend type Mutation {
     Input of ` + "`" + `updateProductTag` + "`" + `.
     """
     input: UpdateProductTagInput!
-  ): UpdateProductTagPayload
+  ): UpdateProductTagPayload @semanticNonNull
 
   """
   Deletes a product tag. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -13635,7 +13635,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteProductTag` + "`" + `.
     """
     input: DeleteProductTagInput!
-  ): DeleteProductTagPayload
+  ): DeleteProductTagPayload @semanticNonNull
 }
 
 extend type Product {
@@ -14125,7 +14125,7 @@ extend type Mutation {
     Input of ` + "`" + `createRefineFilter` + "`" + `.
     """
     input: CreateRefineFilterInput!
-  ): CreateRefineFilterPayload
+  ): CreateRefineFilterPayload @semanticNonNull
 
   """
   Changes a filter. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -14135,7 +14135,7 @@ extend type Mutation {
     Input of ` + "`" + `updateRefineFilter` + "`" + `.
     """
     input: UpdateRefineFilterInput!
-  ): UpdateRefineFilterPayload
+  ): UpdateRefineFilterPayload @semanticNonNull
 
   """
   Deletes a filter. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -14145,7 +14145,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteRefineFilter` + "`" + `.
     """
     input: DeleteRefineFilterInput!
-  ): DeleteRefineFilterPayload
+  ): DeleteRefineFilterPayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/sales.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -15158,7 +15158,7 @@ extend type Mutation {
     Input of ` + "`" + `createSalesPipeline` + "`" + `.
     """
     input: CreateSalesPipelineInput!
-  ): CreateSalesPipelinePayload
+  ): CreateSalesPipelinePayload @semanticNonNull
 
   """
   Changes a sales pipeline. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15168,7 +15168,7 @@ extend type Mutation {
     Input of ` + "`" + `updateSalesPipeline` + "`" + `.
     """
     input: UpdateSalesPipelineInput!
-  ): UpdateSalesPipelinePayload
+  ): UpdateSalesPipelinePayload @semanticNonNull
 
   """
   Creates a pipeline stage. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the pipeline stage exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15178,7 +15178,7 @@ extend type Mutation {
     Input of ` + "`" + `createSalesPipelineStage` + "`" + `.
     """
     input: CreateSalesPipelineStageInput!
-  ): CreateSalesPipelineStagePayload
+  ): CreateSalesPipelineStagePayload @semanticNonNull
 
   """
   Changes a pipeline stage. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15188,7 +15188,7 @@ extend type Mutation {
     Input of ` + "`" + `updateSalesPipelineStage` + "`" + `.
     """
     input: UpdateSalesPipelineStageInput!
-  ): UpdateSalesPipelineStagePayload
+  ): UpdateSalesPipelineStagePayload @semanticNonNull
 
   """
   Deletes a pipeline stage. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15198,7 +15198,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteSalesPipelineStage` + "`" + `.
     """
     input: DeleteSalesPipelineStageInput!
-  ): DeleteSalesPipelineStagePayload
+  ): DeleteSalesPipelineStagePayload @semanticNonNull
 
   """
   Creates a sales opportunity. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the sales opportunity exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15208,7 +15208,7 @@ extend type Mutation {
     Input of ` + "`" + `createSalesOpportunity` + "`" + `.
     """
     input: CreateSalesOpportunityInput!
-  ): CreateSalesOpportunityPayload
+  ): CreateSalesOpportunityPayload @semanticNonNull
 
   """
   Changes a sales opportunity. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15218,7 +15218,7 @@ extend type Mutation {
     Input of ` + "`" + `updateSalesOpportunity` + "`" + `.
     """
     input: UpdateSalesOpportunityInput!
-  ): UpdateSalesOpportunityPayload
+  ): UpdateSalesOpportunityPayload @semanticNonNull
 
   """
   Deletes a sales opportunity. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15228,7 +15228,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteSalesOpportunity` + "`" + `.
     """
     input: DeleteSalesOpportunityInput!
-  ): DeleteSalesOpportunityPayload
+  ): DeleteSalesOpportunityPayload @semanticNonNull
 
   """
   Creates a note. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the note exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15238,7 +15238,7 @@ extend type Mutation {
     Input of ` + "`" + `createSalesOpportunityNote` + "`" + `.
     """
     input: CreateSalesOpportunityNoteInput!
-  ): CreateSalesOpportunityNotePayload
+  ): CreateSalesOpportunityNotePayload @semanticNonNull
 
   """
   Changes a note. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15248,7 +15248,7 @@ extend type Mutation {
     Input of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
     """
     input: UpdateSalesOpportunityNoteInput!
-  ): UpdateSalesOpportunityNotePayload
+  ): UpdateSalesOpportunityNotePayload @semanticNonNull
 
   """
   Deletes a note. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15258,7 +15258,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteSalesOpportunityNote` + "`" + `.
     """
     input: DeleteSalesOpportunityNoteInput!
-  ): DeleteSalesOpportunityNotePayload
+  ): DeleteSalesOpportunityNotePayload @semanticNonNull
 }
 
 extend type Contact {
@@ -17240,7 +17240,7 @@ extend type Mutation {
     Input of ` + "`" + `createShippingProfile` + "`" + `.
     """
     input: CreateShippingProfileInput!
-  ): CreateShippingProfilePayload
+  ): CreateShippingProfilePayload @semanticNonNull
 
   """
   Changes a shipping profile. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17250,7 +17250,7 @@ extend type Mutation {
     Input of ` + "`" + `updateShippingProfile` + "`" + `.
     """
     input: UpdateShippingProfileInput!
-  ): UpdateShippingProfilePayload
+  ): UpdateShippingProfilePayload @semanticNonNull
 
   """
   Deletes a shipping profile. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17260,7 +17260,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteShippingProfile` + "`" + `.
     """
     input: DeleteShippingProfileInput!
-  ): DeleteShippingProfilePayload
+  ): DeleteShippingProfilePayload @semanticNonNull
 
   """
   Creates a shipping zone. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the shipping zone exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17270,7 +17270,7 @@ extend type Mutation {
     Input of ` + "`" + `createShippingZone` + "`" + `.
     """
     input: CreateShippingZoneInput!
-  ): CreateShippingZonePayload
+  ): CreateShippingZonePayload @semanticNonNull
 
   """
   Changes a shipping zone. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17280,7 +17280,7 @@ extend type Mutation {
     Input of ` + "`" + `updateShippingZone` + "`" + `.
     """
     input: UpdateShippingZoneInput!
-  ): UpdateShippingZonePayload
+  ): UpdateShippingZonePayload @semanticNonNull
 
   """
   Deletes a shipping zone. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17290,7 +17290,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteShippingZone` + "`" + `.
     """
     input: DeleteShippingZoneInput!
-  ): DeleteShippingZonePayload
+  ): DeleteShippingZonePayload @semanticNonNull
 
   """
   Creates a shipping rate. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the shipping rate exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17300,7 +17300,7 @@ extend type Mutation {
     Input of ` + "`" + `createShippingRate` + "`" + `.
     """
     input: CreateShippingRateInput!
-  ): CreateShippingRatePayload
+  ): CreateShippingRatePayload @semanticNonNull
 
   """
   Changes a shipping rate. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17310,7 +17310,7 @@ extend type Mutation {
     Input of ` + "`" + `updateShippingRate` + "`" + `.
     """
     input: UpdateShippingRateInput!
-  ): UpdateShippingRatePayload
+  ): UpdateShippingRatePayload @semanticNonNull
 
   """
   Deletes a shipping rate. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17320,7 +17320,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteShippingRate` + "`" + `.
     """
     input: DeleteShippingRateInput!
-  ): DeleteShippingRatePayload
+  ): DeleteShippingRatePayload @semanticNonNull
 
   """
   Creates a shipping rate name. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the shipping rate name exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17330,7 +17330,7 @@ extend type Mutation {
     Input of ` + "`" + `createShippingRateName` + "`" + `.
     """
     input: CreateShippingRateNameInput!
-  ): CreateShippingRateNamePayload
+  ): CreateShippingRateNamePayload @semanticNonNull
 
   """
   Changes a shipping rate name. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17340,7 +17340,7 @@ extend type Mutation {
     Input of ` + "`" + `updateShippingRateName` + "`" + `.
     """
     input: UpdateShippingRateNameInput!
-  ): UpdateShippingRateNamePayload
+  ): UpdateShippingRateNamePayload @semanticNonNull
 
   """
   Deletes a shipping rate name. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17350,7 +17350,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteShippingRateName` + "`" + `.
     """
     input: DeleteShippingRateNameInput!
-  ): DeleteShippingRateNamePayload
+  ): DeleteShippingRateNamePayload @semanticNonNull
 
   """
   Creates a shipping package. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the shipping package exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17360,7 +17360,7 @@ extend type Mutation {
     Input of ` + "`" + `createShippingPackage` + "`" + `.
     """
     input: CreateShippingPackageInput!
-  ): CreateShippingPackagePayload
+  ): CreateShippingPackagePayload @semanticNonNull
 
   """
   Changes a shipping package. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17370,7 +17370,7 @@ extend type Mutation {
     Input of ` + "`" + `updateShippingPackage` + "`" + `.
     """
     input: UpdateShippingPackageInput!
-  ): UpdateShippingPackagePayload
+  ): UpdateShippingPackagePayload @semanticNonNull
 
   """
   Deletes a shipping package. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -17380,7 +17380,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteShippingPackage` + "`" + `.
     """
     input: DeleteShippingPackageInput!
-  ): DeleteShippingPackagePayload
+  ): DeleteShippingPackagePayload @semanticNonNull
 }
 
 extend type ShippingProfile {
@@ -17799,7 +17799,7 @@ extend type Mutation {
     Input of ` + "`" + `updateSite` + "`" + `.
     """
     input: UpdateSiteInput!
-  ): UpdateSitePayload
+  ): UpdateSitePayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/store.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -18152,7 +18152,7 @@ extend type Mutation {
     Input of ` + "`" + `createStore` + "`" + `.
     """
     input: CreateStoreInput!
-  ): CreateStorePayload
+  ): CreateStorePayload @semanticNonNull
 
   """
   Changes a store. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -18162,7 +18162,7 @@ extend type Mutation {
     Input of ` + "`" + `updateStore` + "`" + `.
     """
     input: UpdateStoreInput!
-  ): UpdateStorePayload
+  ): UpdateStorePayload @semanticNonNull
 
   """
   Deletes a store. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -18172,7 +18172,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteStore` + "`" + `.
     """
     input: DeleteStoreInput!
-  ): DeleteStorePayload
+  ): DeleteStorePayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/tag.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -18234,14 +18234,9 @@ type Team implements Node {
   locale: String!
 
   """
-  Members of the team.
+  People who are members of the team. For pages, and with the applications that act for the team, use ` + "`" + `teamMemberships` + "`" + `.
   """
   memberships: [Membership!]
-
-  """
-  Subscriptions of the team to ClickFunnels. Null if ClickFunnels sends none.
-  """
-  billingSubscriptions: [BillingSubscription!]
 
   """
   Time of creation.
@@ -18252,6 +18247,36 @@ type Team implements Node {
   Time of the last change.
   """
   updatedAt: DateTime
+
+  """
+  Memberships of the team, including those of applications (2026 API). Cost: 1 REST call per 20 memberships, separately for each team.
+  """
+  teamMemberships(
+    """
+    Number of memberships (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of memberships (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): MembershipConnection @semanticNonNull @goField(forceResolver: true)
+
+  """
+  Subscriptions of the team to ClickFunnels. Null if ClickFunnels sends none.
+  """
+  billingSubscriptions: [BillingSubscription!]
 }
 
 """
@@ -18327,6 +18352,41 @@ type UpdateTeamPayload {
   Reasons why the change was rejected. Empty on success.
   """
   userErrors: [UserError!]!
+}
+
+"""
+A Relay connection of memberships.
+"""
+type MembershipConnection {
+  """
+  Requested memberships.
+  """
+  nodes: [Membership!]!
+
+  """
+  Requested memberships, each with its cursor.
+  """
+  edges: [MembershipEdge!]!
+
+  """
+  First and last cursor, and whether there are more memberships.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A membership in a connection.
+"""
+type MembershipEdge {
+  """
+  Cursor of the membership, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The membership.
+  """
+  node: Membership!
 }
 
 """
@@ -18525,7 +18585,7 @@ extend type Mutation {
     Input of ` + "`" + `updateTeam` + "`" + `.
     """
     input: UpdateTeamInput!
-  ): UpdateTeamPayload
+  ): UpdateTeamPayload @semanticNonNull
 }
 
 extend type Query {
@@ -18855,7 +18915,7 @@ extend type Mutation {
     Input of ` + "`" + `updateTheme` + "`" + `.
     """
     input: UpdateThemeInput!
-  ): UpdateThemePayload
+  ): UpdateThemePayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/user.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -19437,7 +19497,7 @@ extend type Mutation {
     Input of ` + "`" + `createWebhookEndpoint` + "`" + `.
     """
     input: CreateWebhookEndpointInput!
-  ): CreateWebhookEndpointPayload
+  ): CreateWebhookEndpointPayload @semanticNonNull
 
   """
   Changes a webhook endpoint. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -19447,7 +19507,7 @@ extend type Mutation {
     Input of ` + "`" + `updateWebhookEndpoint` + "`" + `.
     """
     input: UpdateWebhookEndpointInput!
-  ): UpdateWebhookEndpointPayload
+  ): UpdateWebhookEndpointPayload @semanticNonNull
 
   """
   Deletes a webhook endpoint. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -19457,7 +19517,7 @@ extend type Mutation {
     Input of ` + "`" + `deleteWebhookEndpoint` + "`" + `.
     """
     input: DeleteWebhookEndpointInput!
-  ): DeleteWebhookEndpointPayload
+  ): DeleteWebhookEndpointPayload @semanticNonNull
 }
 `, BuiltIn: false},
 	{Name: "../sdl/workspace.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -19504,12 +19564,12 @@ type Workspace implements Node {
   """
   Website of the workspace (2026 API). Cost: 1 REST call.
   """
-  site: Site @goField(forceResolver: true)
+  site: Site @semanticNonNull @goField(forceResolver: true)
 
   """
   Settings for the workspace's e-mails (2026 API). Cost: 1 REST call.
   """
-  emailSettings: EmailSettings @goField(forceResolver: true)
+  emailSettings: EmailSettings @semanticNonNull @goField(forceResolver: true)
 
   """
   Team that owns the workspace. Cost: 1 REST call per team; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
@@ -19708,7 +19768,7 @@ extend type Mutation {
     Input of ` + "`" + `updateWorkspace` + "`" + `.
     """
     input: UpdateWorkspaceInput!
-  ): UpdateWorkspacePayload
+  ): UpdateWorkspacePayload @semanticNonNull
 }
 
 extend type Query {
@@ -22281,6 +22341,28 @@ func (ec *executionContext) childFields_Membership(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Membership", field.Name)
 }
 
+func (ec *executionContext) childFields_MembershipConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_MembershipConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_MembershipConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MembershipConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MembershipConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_MembershipEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_MembershipEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_MembershipEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MembershipEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "amount":
@@ -24169,12 +24251,14 @@ func (ec *executionContext) childFields_Team(ctx context.Context, field graphql.
 		return ec.fieldContext_Team_locale(ctx, field)
 	case "memberships":
 		return ec.fieldContext_Team_memberships(ctx, field)
-	case "billingSubscriptions":
-		return ec.fieldContext_Team_billingSubscriptions(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Team_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Team_updatedAt(ctx, field)
+	case "teamMemberships":
+		return ec.fieldContext_Team_teamMemberships(ctx, field)
+	case "billingSubscriptions":
+		return ec.fieldContext_Team_billingSubscriptions(ctx, field)
 	case "workspaces":
 		return ec.fieldContext_Team_workspaces(ctx, field)
 	}

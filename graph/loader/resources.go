@@ -21,6 +21,9 @@ var (
 	UserList      = newList(Users, listOfToken((*upstream.Client).Users))
 	WorkspaceList = newList(Workspaces, listOfTeam((*upstream.Client).Workspaces))
 
+	// MembershipList has more memberships than the team's record, which contains those of people.
+	MembershipList = newList(newResource[upstream.Membership](nil, nil), listOfTeam((*upstream.Client).Memberships))
+
 	CourseEnrollmentsByID = byKey(CourseEnrollmentList, "id", func(e *upstream.CourseEnrollment) string { return e.RawID() })
 	ProductVariantsByID   = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID() })
 )
@@ -29,8 +32,8 @@ var (
 var kinds = func() map[upstream.Kind]nodeSource {
 	all := maps.Clone(resourceKinds)
 	all[upstream.KindTeam], all[upstream.KindUser], all[upstream.KindWorkspace] = Teams, Users, Workspaces
-	all[upstream.KindMembership] = embeddedInTeam[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships() })
-	all[upstream.KindSubscription] = embeddedInTeam[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions() })
+	all[upstream.KindMembership] = embeddedInTeam[*upstream.Membership]{(*upstream.Team).Memberships, membershipsOf}
+	all[upstream.KindSubscription] = embeddedInTeam[*upstream.BillingSubscription]{(*upstream.Team).BillingSubscriptions, nil}
 	return all
 }()
 
@@ -275,8 +278,18 @@ func (l *Loaders) RequestNodes(refs []upstream.Ref) {
 	}
 }
 
-// embeddedInTeam finds records that have no path of their own but come within their team.
-type embeddedInTeam[T Node] func(*upstream.Team) []T
+// embeddedInTeam finds records that have no path of their own but come within their team. Some of
+// them may only be in a list of the team, which all loads if it is not nil.
+type embeddedInTeam[T Node] struct {
+	within func(*upstream.Team) []T
+	all    func(l *Loaders, team upstream.Ref) ([]T, error)
+}
+
+// membershipsOf loads all memberships of a team.
+func membershipsOf(l *Loaders, team upstream.Ref) ([]*upstream.Membership, error) {
+	s, err := MembershipList.Of(l).Load(team, upstream.Query{}, upstream.Window{Limit: WholeList})
+	return s.Rows, err
+}
 
 func (w embeddedInTeam[T]) batches() bool { return false }
 
@@ -308,8 +321,14 @@ func (p teamNodes[T]) Node(ref upstream.Ref) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := p.source(team)
-	i := slices.IndexFunc(all, func(t T) bool { return t.Ref() == ref })
+	all, found := p.source.within(team), func(t T) bool { return t.Ref() == ref }
+	i := slices.IndexFunc(all, found)
+	if i < 0 && p.source.all != nil {
+		if all, err = p.source.all(p.loaders, p.team(ref)); err != nil {
+			return nil, err
+		}
+		i = slices.IndexFunc(all, found)
+	}
 	if i < 0 {
 		return nil, upstream.RecordNotFound()
 	}

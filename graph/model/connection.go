@@ -13,6 +13,12 @@ type Connection[T any] struct {
 	hasMore, hasCursor, backward bool // of the window
 }
 
+// gqlgen binds the connection of memberships, which are no resource, to these aliases.
+type (
+	MembershipConnection = Connection[upstream.Membership]
+	MembershipEdge       = Edge[upstream.Membership]
+)
+
 // Edge is a row and its cursor.
 type Edge[T any] struct {
 	Cursor string

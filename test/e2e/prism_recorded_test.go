@@ -80,7 +80,8 @@ func compareRecords(t *testing.T, url string, w walk, recorded recordings) {
 	for _, x := range resources {
 		body := recorded.of(x)
 		if body == nil {
-			if x.Type != "OrderInvoiceRestock" { // the description has no body of it
+			_, isRecorded := recorded["/"+x.Path+"/{id}"]
+			if isRecorded && x.Type != "OrderInvoiceRestock" { // the description has no body of it
 				t.Errorf("want a recorded body of a %s, got none", x.Type)
 			}
 			continue

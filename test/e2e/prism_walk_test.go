@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,11 +52,11 @@ func newWalk(t *testing.T, recorded recordings) walk {
 		w.ids[name] = globalID(strings.ToLower(name), plain(recorded.record(path)["id"]))
 	}
 	for _, r := range demo.Resources {
-		id := "0" // Prism's, if no record is recorded
+		id := strconv.Itoa(recordID) // if no record is recorded
 		if body := recorded.of(r); body != nil {
 			id = plain(body["id"])
 		}
-		w.ids[r.Type] = globalID(r.Kind, "42000", id)
+		w.ids[r.Type] = globalID(r.Kind, strconv.Itoa(workspaceID), id)
 	}
 	return w
 }
@@ -214,7 +215,7 @@ func (w walk) value(path string, t *ast.Type) string {
 	if of.Kind == ast.InputObject {
 		var all []string
 		for _, f := range of.Fields {
-			if f.Name != "tagNames" { // excludes tagIds
+			if f.Name != "tagNames" && f.Name != "stableId" { // exclude tagIds and storedFilterId
 				all = append(all, f.Name+": "+w.value(of.Name+"."+f.Name, f.Type))
 			}
 		}

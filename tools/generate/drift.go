@@ -251,8 +251,11 @@ func compatible(word, apiType string) bool {
 	return word == "object" || word == "any" || word == "CustomAttribute" || word == "list" // an object or a record
 }
 
-// recorded is the file of the API's recorded operations, from the project's root.
-const recorded = "tools/generate/api-2025.txt"
+// recorded and recordedLater are the files of the API's recorded operations, from the project's root.
+const (
+	recorded      = "tools/generate/api-2025.txt"
+	recordedLater = "tools/generate/api-2026.txt"
+)
 
 // record prints the operations of an OpenAPI description.
 func record(w io.Writer, name string) error {

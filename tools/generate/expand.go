@@ -24,9 +24,24 @@ func (d *Description) Expand() ([]*File, error) {
 		for _, extension := range file.Document.Extensions {
 			e.extension(extension)
 		}
+		e.markMutations()
 		files = append(files, &File{file.Name, e.out})
 	}
 	return files, checkNames(files)
+}
+
+// markMutations marks the mutations: their payload is null only on error.
+func (e *expansion) markMutations() {
+	for _, definition := range slices.Concat(e.out.Definitions, e.out.Extensions) {
+		if definition.Name != "Mutation" {
+			continue
+		}
+		for _, f := range definition.Fields {
+			if !f.Type.NonNull && f.Directives.ForName(semanticNonNull) == nil {
+				unlessFailed(f)
+			}
+		}
+	}
 }
 
 // checkNames reports the first name without a type. gqlparser would silently create the type of a

@@ -86,6 +86,10 @@ func writeCoverage(sources []*ast.Source, root string) error {
 	if err != nil {
 		return err
 	}
+	later, err := ReadAPI(filepath.Join(root, recordedLater))
+	if err != nil {
+		return err
+	}
 	reasons, err := os.ReadFile(filepath.Join(root, reasonsFile)) //nolint:gosec // named by the program
 	if err != nil {
 		return err
@@ -97,7 +101,7 @@ func writeCoverage(sources []*ast.Source, root string) error {
 	if _, err := d.Expand(); err != nil {
 		return err
 	}
-	page, err := d.coverage(api, readReasons(string(reasons)))
+	page, err := d.coverage(api, later, readReasons(string(reasons)))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type route struct {
 
 var routes = []route{
 	{"GET me", serveMe},
+	{"GET teams/*/memberships", serveMemberships},
 	{"GET workspaces/*/site", serveSite},
 	{"PUT workspaces/*/site", updateSite},
 	{"GET workspaces/*/emails/settings", serveEmailSettings},
@@ -78,6 +79,26 @@ func serveMe(s *Server, w http.ResponseWriter, _ *http.Request, subdomain string
 	send(w, http.StatusOK, encode(with(maps.Clone(s.table("users").rows[0]), row{
 		"connected_workspace": nil, "platform_application": row{"id": 501, "public_id": publicID(501), "team_id": s.table("teams").rows[0].id()},
 	})))
+}
+
+// serveMemberships serves the members in a team's record, and the API's own agent.
+func serveMemberships(s *Server, w http.ResponseWriter, r *http.Request, subdomain string, ids []string) {
+	team, ok := s.table("teams").find(ids[0])
+	if !ok || subdomain != accounts {
+		fail(w, http.StatusNotFound, "Not found: Record missing")
+		return
+	}
+	agent := s.table("users").rows[0]
+	rows := append(slices.Clone(team["memberships"].([]row)), with(record(9_000+team.id(), team.id()), row{
+		"team_id": team.id(), "user_id": agent.id(), "user_first_name": agent["first_name"], "user_last_name": agent["last_name"], "user_profile_photo_id": nil,
+		"user_email": agent["email"], "added_by_id": nil, "platform_agent_of_id": 501, "role_ids": []string{"admin"}, "user": agent,
+	}))
+	query := r.URL.Query()
+	page, next := paged(ordered(rows, query.Get("sort_property"), query.Get("sort_order")), query.Get("after"))
+	if next != "" {
+		w.Header().Set("Pagination-Next", next)
+	}
+	send(w, http.StatusOK, encode(page))
 }
 
 func serveSite(s *Server, w http.ResponseWriter, r *http.Request, subdomain string, ids []string) {
