@@ -11,10 +11,10 @@ import (
 
 // page collects the parts of docs/coverage.md.
 type page struct {
-	description *Description
-	offers      offers
-	reasons     map[string]string
-	err         error
+	offers  offers
+	reasons map[string]string
+	used    map[string]bool // lines of reasons
+	err     error           // a difference without a reason
 }
 
 // operations returns rows with the fields that carry out operations of an API, except those of
@@ -49,6 +49,7 @@ func (p *page) differences(lines, known []string) (rows, extra string) {
 		case slices.Contains(known, line):
 		case reason != "":
 			_, _ = fmt.Fprintf(&table, "| %s | %s |\n", codeAfterColon(line), reason)
+			p.used[line] = true
 		case strings.HasPrefix(what, "extra"):
 			list.WriteString("- " + codeAfterColon(line) + "\n")
 		default:
@@ -69,14 +70,25 @@ func (p *page) undocumented() string {
 			continue
 		}
 		_, _ = fmt.Fprintf(&table, "| `%s` | %s |\n", name, p.reasons[line])
+		p.used[line] = true
 	}
 	return table.String()
+}
+
+// checkReasons fails if a reason is for no difference any more.
+func (p *page) checkReasons() error {
+	for _, line := range slices.Sorted(maps.Keys(p.reasons)) {
+		if !p.used[line] {
+			return fmt.Errorf("%s has the line %q, which is no difference any more", reasonsFile, line)
+		}
+	}
+	return p.err
 }
 
 // coverage returns docs/coverage.md: each operation of the API in 2025 and 2026 with the fields that
 // carry it out, and each difference with its reason. It fails if a difference has no reason.
 func (d *Description) coverage(api, later *API, reasons map[string]string) ([]byte, error) {
-	p := &page{description: d, offers: d.Offers(), reasons: reasons}
+	p := &page{offers: d.Offers(), reasons: reasons, used: make(map[string]bool)}
 	table, all, offered := p.operations(api, nil)
 	laterTable, laterAll, laterOffered := p.operations(later, api)
 	drift := d.Drift(api)
@@ -120,7 +132,7 @@ The vendor's documents mention these operations, but not what they take or retur
 ## Additions since mid-2025
 
 %s`, all, offered, laterAll, laterOffered, table, laterTable, without, laterWithout, p.undocumented(), extra)
-	return b.Bytes(), p.err
+	return b.Bytes(), p.checkReasons()
 }
 
 // codes returns names as code, with commas.
