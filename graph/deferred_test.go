@@ -116,6 +116,10 @@ func TestDeferredFragmentsArePartsAfterTheirObjects(t *testing.T) {
 	}{
 		{"none", `{ team(id: "11") { name } }`, `{"team":{"name":"Acme Coaching"}}`, nil},
 		{"none that applies", `{ team(id: "11") { ... @defer(if: false) { name } } }`, `{"team":{"name":"Acme Coaching"}}`, nil},
+		{
+			"a member", `{ contact(id: "3000000001", workspaceId: "101") { customAttribute(key: "city") ... @defer(label: "a") { plan: customAttribute(key: "plan") none: customAttribute(key: "none") } } }`,
+			`{"contact":{"customAttribute":"Lisbon"}}`, []string{`a [contact] {"plan":"starter","none":null}`},
+		},
 		{"at the root", `{ ... @defer(label: "a") { team(id: "11") { name } } }`, `{}`, []string{`a [] {"team":{"name":"Acme Coaching"}}`}},
 		{
 			"beside fields", `{ team(id: "11") { name ... @defer(label: "a") { locale } ... @defer(label: "b") { timeZone } } }`, `{"team":{"name":"Acme Coaching"}}`,

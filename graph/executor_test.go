@@ -30,6 +30,9 @@ var oddValues = strings.NewReplacer(
 	`"website_url":null`, `"website_url":""`,
 	`"updated_at":"2025-01-09T14:00:00.000Z"`, `"updated_at":"2025-01-09T14:00:00.123456+02:00"`,
 	`"deleted_at":null`, `"deleted_at":"never","avatar_image":{"url":["x",1e3],"é":null}`,
+	`"plan":"starter"`, `"plan":true`,
+	`"plan":"pro"`, `"plan":1.50`,
+	`"plan":"agency"`, `"plan":null,"a\"b":"x"`,
 	`"public_id":`, `"public_id" : `,
 )
 
@@ -61,7 +64,7 @@ func TestAnswersEqualGqlgensExecutor(t *testing.T) {
 	}
 	for i := range rounds {
 		q := &queryGenerator{Rand: rand.New(rand.NewPCG(seed, uint64(i))), schema: exec.NewExecutableSchema(exec.Config{}).Schema()}
-		body, err := json.Marshal(map[string]any{"query": q.query(), "variables": map[string]any{"yes": true, "no": false}})
+		body, err := json.Marshal(map[string]any{"query": q.query(), "variables": map[string]any{"yes": true, "no": false, "key": "plan"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +90,7 @@ func answer(t *testing.T, h http.Handler, body []byte) []byte {
 }
 
 // queryGenerator makes up queries: any fields of the schema, with aliases, both kinds of
-// fragments, @skip and @include, __typename, and repeated fields.
+// fragments, @skip and @include, __typename, repeated fields, and members by their keys.
 type queryGenerator struct {
 	*rand.Rand
 	schema    *ast.Schema
@@ -97,7 +100,7 @@ type queryGenerator struct {
 
 func (q *queryGenerator) query() string {
 	var b strings.Builder
-	b.WriteString("query($yes: Boolean!, $no: Boolean!) { any: __typename @include(if: $yes) not: __typename @skip(if: $yes) either: __typename @skip(if: $no)\n")
+	b.WriteString(" any: __typename @include(if: $yes) not: __typename @skip(if: $yes) either: __typename @skip(if: $no)\n")
 	for _, root := range []string{
 		"teams(first: 2)", "users", `workspace(id: "101")`, `team(id: "11")`, `contact(id: "3000000002", workspaceId: "101")`,
 	} {
@@ -107,7 +110,11 @@ func (q *queryGenerator) query() string {
 		}
 	}
 	b.WriteString("}\n" + strings.Join(q.fragments, "\n"))
-	return b.String()
+	variables := "$yes: Boolean!, $no: Boolean!"
+	if strings.Contains(b.String(), "$key") {
+		variables += `, $key: String = "city"`
+	}
+	return "query(" + variables + ") {" + b.String()
 }
 
 // selection makes up a selection set for an object.
@@ -124,14 +131,17 @@ func (q *queryGenerator) selection(typeName string, depth int) string {
 		if strings.HasPrefix(part, "__") {
 			continue
 		}
-		if q.IntN(6) == 0 || !inner.IsLeafType() && len(field.Arguments) > 0 {
+		if q.IntN(6) == 0 || len(field.Arguments) > 0 {
 			q.aliases++
 			part = fmt.Sprintf("a%d: %s", q.aliases, part)
 		}
 		if field.Arguments.ForName("first") != nil && q.IntN(2) == 0 {
 			part += fmt.Sprintf("(%s: %d)", []string{"first", "last"}[q.IntN(2)], 1+q.IntN(5))
 		}
-		if slices.ContainsFunc(field.Arguments, func(a *ast.ArgumentDefinition) bool { return a.Type.NonNull }) {
+		switch required := slices.ContainsFunc(field.Arguments, func(a *ast.ArgumentDefinition) bool { return a.Type.NonNull }); {
+		case field.Arguments.ForName("key") != nil:
+			part += "(key: " + []string{`"city"`, `"plan"`, `"a\"b"`, `"none"`, "$key"}[q.IntN(5)] + ")"
+		case required:
 			continue
 		}
 		part += []string{"", "", "", " @include(if: $yes)", " @skip(if: $yes)", " @include(if: $no)", " @skip(if: $no)"}[q.IntN(7)]
@@ -139,7 +149,7 @@ func (q *queryGenerator) selection(typeName string, depth int) string {
 			part += q.selection(inner.Name, depth-1)
 		}
 		parts = append(parts, part)
-		if inner.IsLeafType() && q.IntN(5) == 0 {
+		if inner.IsLeafType() && len(field.Arguments) == 0 && q.IntN(5) == 0 {
 			parts = append(parts, field.Name)
 		}
 	}

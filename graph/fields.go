@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vektah/gqlparser/v2/ast"
+
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -16,15 +18,23 @@ type row interface {
 	AppendField(b []byte, f *upstream.RowField) (out []byte, null bool, err error)
 	Child(f *upstream.RowField) *upstream.Record
 	Children(f *upstream.RowField) []*upstream.Record
+	Member(f *upstream.RowField, name string) *string
 	Members(f *upstream.RowField, names []string) []*upstream.CustomAttribute
 }
 
 // appendLeaf appends the JSON of a scalar, an enum or a list of scalars.
-func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err error) {
+func (f *field) appendLeaf(x *execution, b []byte, record any) (out []byte, null bool, err error) {
 	switch r := record.(type) {
 	case row:
-		if f.Name == "id" {
+		switch {
+		case f.Name == "id":
 			return model.AppendGlobalID(b, r.Ref()), false, nil
+		case f.column.IsMember():
+			key, err := f.argument(x, "key")
+			if value := r.Member(f.column, idText(key)); value != nil && err == nil {
+				return upstream.AppendQuoted(b, *value), false, nil
+			}
+			return b, true, err
 		}
 		return r.AppendField(b, f.column)
 	case edge:
@@ -98,7 +108,11 @@ func (f *field) readObject(x *execution, record any) (any, error) {
 func (f *field) readRow(x *execution, r row) (any, error) {
 	switch {
 	case f.column.HasMembers():
-		members := r.Members(f.column, f.memberKeys(x))
+		keys, err := f.memberKeys(x)
+		if err != nil {
+			return nil, err
+		}
+		members := r.Members(f.column, keys)
 		return list{len(members), func(i int) any { return members[i] }}, x.objects.add(len(members))
 	case f.column.IsList():
 		children := r.Children(f.column)
@@ -115,16 +129,32 @@ func (f *field) readRow(x *execution, r row) (any, error) {
 
 // memberKeys returns the argument `keys` of a field with free-form members: the keys to return,
 // nil for all.
-func (f *field) memberKeys(x *execution) []string {
-	given, ok := f.ArgumentMap(x.op.Variables)["keys"].([]any)
-	if !ok {
-		return nil
+func (f *field) memberKeys(x *execution) ([]string, error) {
+	given, err := f.argument(x, "keys")
+	all, ok := given.([]any)
+	if !ok || err != nil {
+		return nil, err
 	}
 	keys := []string{}
-	for _, key := range given {
+	for _, key := range all {
 		keys = append(keys, idText(key))
 	}
-	return keys
+	return keys, nil
+}
+
+// argument returns the value of an argument of a field that is part of the record, nil if it is not
+// given. It fails if a variable in it is null but must not be.
+func (f *field) argument(x *execution, name string) (any, error) {
+	given := f.Arguments.ForName(name)
+	if given == nil {
+		return nil, nil //nolint:nilnil // null
+	}
+	if x.hasNullVariable {
+		if err := nullArgument(ast.ArgumentList{given}, x.op.Variables); err != nil {
+			return nil, err
+		}
+	}
+	return given.Value.Value(x.op.Variables)
 }
 
 // structMember returns the value of a field from a struct of package model. The struct's field is

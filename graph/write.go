@@ -132,7 +132,7 @@ func (w *writer) member(f *field, t *ast.Type, record any) bool {
 		return w.objectValue(f, t, value)
 	}
 	before := len(w.buf)
-	b, null, err := f.appendLeaf(w.buf, record)
+	b, null, err := f.appendLeaf(w.execution, w.buf, record)
 	if err == nil && t.Elem != nil {
 		err = w.objects.add(elements(b[before:]))
 	}

@@ -210,6 +210,8 @@ func TestNullDoesNotReachNonNullPositions(t *testing.T) {
 		{`query($v: ID = "1") { first: nodes(ids: [$v]) { id } __typename }`, `"ids" has an invalid value: "$v" of non-null type "ID!" must not be null.`},
 		{`query($v: [ID!] = ["1"]) { first: nodes(ids: $v) { id } __typename }`, `"ids" of non-null type "[ID!]!" must not be null.`},
 		{`query($v: SortDirection) { w: workspace(id: "101") { rawId first: contacts(sort: { direction: $v }) { nodes { rawId } } } __typename }`, `"sort" has an invalid value: "$v" of non-null type "SortDirection!" must not be null.`},
+		{`query($v: String = "city") { contact(id: "3000000001", workspaceId: "101") { first: customAttribute(key: $v) } __typename }`, `"key" of non-null type "String!" must not be null.`},
+		{`query($v: String = "city") { contact(id: "3000000001", workspaceId: "101") { first: customAttributes(keys: [$v]) { value } } __typename }`, `"keys" has an invalid value: "$v" of non-null type "String!" must not be null.`},
 		{`mutation($v: ID = "1") { first: deleteContact(input: { id: $v, workspaceId: "101" }) { deletedContactId } __typename }`, `"input" has an invalid value: "$v" of non-null type "ID!" must not be null.`},
 		{`mutation($v: DeleteContactInput = { id: "1", workspaceId: "101" }) { first: deleteContact(input: $v) { deletedContactId } __typename }`, `"input" of non-null type "DeleteContactInput!" must not be null.`},
 	} {

@@ -389,7 +389,8 @@ func (r *Contact) Tags() []*ContactTag {
 func (r *Contact) Taggings() []*ContactTagging {
 	return children(&r.Row, "tags", func(child *Record) *ContactTagging { return (*ContactTagging)(child) })
 }
-func (r *Contact) WorkspaceID() string { return r.parent }
+func (r *Contact) CustomAttribute(key string) *string { return r.member("custom_attributes", key) }
+func (r *Contact) WorkspaceID() string                { return r.parent }
 
 var contactType = RowType{name: "Contact", kind: "contact", parent: "workspace_id", naming: namedAlways, keys: []key{
 	{name: "workspace_id"},
@@ -417,7 +418,7 @@ var contactType = RowType{name: "Contact", kind: "contact", parent: "workspace_i
 	{name: "deleted_at", shape: asTime, field: "deletedAt"},
 	{name: "visits", shape: asRow, of: "ContactVisits", field: "visits"},
 	{name: "email_engagement", shape: asRow, of: "EmailEngagement", field: "emailEngagement", expand: true},
-	{name: "custom_attributes", shape: asMembers, field: "customAttributes", required: true},
+	{name: "custom_attributes", shape: asMembers, field: "customAttributes", member: "customAttribute", required: true, also: []string{"custom_attribute"}},
 	{name: "tags", shape: asRows, of: "ContactTag", field: "taggings", naming: namedSometimes, also: []string{"applied_tags", "taggings"}},
 }}
 

@@ -289,10 +289,10 @@ func (r *Row) members(key string, names []string) []*CustomAttribute {
 	s.object(func(name []byte) bool {
 		kind, raw, ok := s.raw()
 		text, _ := textOf('"', name)
-		member := &CustomAttribute{Key: string(text)}
-		if names != nil && !slices.Contains(names, member.Key) {
+		if names != nil && !slices.ContainsFunc(names, func(wanted string) bool { return wanted == string(text) }) {
 			return ok
 		}
+		member := &CustomAttribute{Key: string(text)}
 		if kind != 'n' {
 			value, _ := textOf(kind, raw)
 			id := integerIn(isIDKey(member.Key), kind, value)
@@ -302,6 +302,15 @@ func (r *Row) members(key string, names []string) []*CustomAttribute {
 		return ok
 	})
 	return all
+}
+
+// member returns the value of one member of the object in the value of a key; nil for null or
+// without such a member.
+func (r *Row) member(key, name string) *string {
+	for _, member := range r.members(key, []string{name}) {
+		return member.Value
+	}
+	return nil
 }
 
 // unquote decodes a JSON string.

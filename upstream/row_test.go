@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -75,6 +76,29 @@ func TestRowsConvertBetweenTypes(t *testing.T) {
 	}
 	if some := contact.Members(free, []string{"a"}); len(some) != 1 || *some[0].Value != "1" {
 		t.Errorf("%+v", some)
+	}
+	one := TypeByName("Contact").Field("customAttribute")
+	if value := contact.Member(one, "size_id"); one.HasMembers() || !one.IsMember() || value == nil || *value != "2" {
+		t.Errorf("%+v", value)
+	}
+	for _, name := range []string{"b", "none", ""} {
+		if value := contact.Member(one, name); value != nil {
+			t.Errorf("%q: %q, want null", name, *value)
+		}
+	}
+}
+
+// TestMembersAreDecodedIfOneIsWanted decodes a free-form object only if a field of it is wanted.
+func TestMembersAreDecodedIfOneIsWanted(t *testing.T) {
+	one := TypeByName("Contact").Field("customAttribute")
+	for key, decoded := range map[string]bool{"custom_attribute": true, "custom_attributes": true, "email_address": false} {
+		contact, err := decodeOne[Contact]([]byte(`{"id":1,"email_address":"a","custom_attributes":{"a":"b"}}`), NewProjection(func(wanted string) bool { return wanted == key }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := contact.Member(one, "a") != nil; got != decoded || strings.Contains(contact.block, `{"a":"b"}`) != decoded {
+			t.Errorf("%s: decoded %q, want the members in it: %t", key, contact.block, decoded)
+		}
 	}
 }
 

@@ -65,8 +65,10 @@ type key struct {
 	// field is the GraphQL field with the value. raw is the field with the API's own word for an
 	// enum. Either may be empty.
 	field, raw string
-	required   bool
-	words      []string // values of the enum
+	// member is the GraphQL field with the value of one member of a free-form object. It may be empty.
+	member   string
+	required bool
+	words    []string // values of the enum
 	// also lists other fields that need the key, in snake case.
 	also []string
 	// expand marks keys that are sent only on request (clickfunnels-api.md §3.5).
@@ -116,6 +118,9 @@ func init() { //nolint:gochecknoinits // types refer to each other
 			}
 			if k.raw != "" {
 				t.fields[k.raw] = &RowField{typ: t, key: k, slot: slot}
+			}
+			if k.member != "" {
+				t.fields[k.member] = &RowField{typ: t, key: k, slot: slot, isMember: true}
 			}
 		}
 		t.all = t.layout(func(*key) bool { return true })
@@ -249,6 +254,8 @@ type RowField struct {
 	key   *key
 	slot  int
 	words []string // of an enum
+	// isMember says that the value is one member of a free-form object.
+	isMember bool
 }
 
 // Of returns the type of the field's rows; nil for scalars and enums.
@@ -259,7 +266,11 @@ func (f *RowField) IsList() bool { return f.key.shape == asRows }
 
 // HasMembers reports whether the field is a list of the members of a free-form object; see
 // [Row.Members].
-func (f *RowField) HasMembers() bool { return f.key.shape == asMembers }
+func (f *RowField) HasMembers() bool { return f.key.shape == asMembers && !f.isMember }
+
+// IsMember reports whether the field is the value of one member of a free-form object; see
+// [Row.Member].
+func (f *RowField) IsMember() bool { return f.isMember }
 
 // find returns the position of the field's value in a row. The row may be of another type that has
 // the same key.
@@ -325,3 +336,6 @@ func (r *Row) Children(f *RowField) []*Record {
 func (r *Row) Members(f *RowField, names []string) []*CustomAttribute {
 	return r.members(f.key.name, names)
 }
+
+// Member returns the value of a member of a free-form object; nil for null or without such a member.
+func (r *Row) Member(f *RowField, name string) *string { return r.member(f.key.name, name) }

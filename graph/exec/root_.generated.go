@@ -1613,6 +1613,16 @@ type Contact implements Node {
   ): [CustomAttribute!]!
 
   """
+  Value of one custom attribute of the contact. It is null if the contact does not have the attribute, and an empty string if no value is set. Numbers and booleans are returned as text.
+  """
+  customAttribute(
+    """
+    Key of the attribute, in snake_case.
+    """
+    key: String!
+  ): String
+
+  """
   Tags of the contact. For the times when they were applied, use ` + "`" + `taggings` + "`" + `. For the ids of the applied tags, use ` + "`" + `appliedTags` + "`" + `. Cost: 1 REST call per 20 contact tags if you select ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `; otherwise none.
   """
   tags: [ContactTag!] @goField(batch: true, forceResolver: true)
@@ -20289,6 +20299,8 @@ func (ec *executionContext) childFields_Contact(ctx context.Context, field graph
 		return ec.fieldContext_Contact_updatedAt(ctx, field)
 	case "customAttributes":
 		return ec.fieldContext_Contact_customAttributes(ctx, field)
+	case "customAttribute":
+		return ec.fieldContext_Contact_customAttribute(ctx, field)
 	case "tags":
 		return ec.fieldContext_Contact_tags(ctx, field)
 	case "taggings":

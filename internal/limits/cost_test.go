@@ -24,7 +24,7 @@ var costSchema = gqlparser.MustLoadSchema(&ast.Source{Input: `
 	type TeamConnection { nodes: [Team!]! edges: [TeamEdge!]! pageInfo: PageInfo! }
 	type TeamEdge { cursor: String! node: Team! }
 	type PageInfo { hasNextPage: Boolean! }
-	type Team { name: String! words: [String!]! members: [Member!]! teams(first: Int, last: Int): TeamConnection! }
+	type Team { name: String! word(key: String!): String words: [String!]! members: [Member!]! teams(first: Int, last: Int): TeamConnection! }
 	type Member { name: String! }`})
 
 // operation returns the only operation of a document.
@@ -61,6 +61,7 @@ func TestComplexityMultipliesDownLists(t *testing.T) {
 		// A list within its parent counts as five, a list of scalars as one field.
 		{`{ team { members { name } } }`, nil, 1 + 1 + embeddedListLength},
 		{`{ team { words } }`, nil, 2},
+		{`query($key: String!) { team { word(key: "a") b: word(key: $key) } }`, map[string]any{"key": "b"}, 3},
 		// Ids count as arguments, and each has a result.
 		{`{ nodes(ids: ["1", "2", "3"]) { name } }`, nil, 1 + 3 + 3},
 		{`query($ids: [ID!]!) { nodes(ids: $ids) { name } }`, map[string]any{"ids": []any{"1", "2"}}, 1 + 2 + 2},

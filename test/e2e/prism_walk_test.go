@@ -128,11 +128,15 @@ func (w walk) mutations() []string {
 
 // relation returns a field that leads to a record, with all arguments.
 func (w walk) relation(f *ast.FieldDefinition) string {
-	name := f.Name
-	if len(f.Arguments) > 0 {
-		name += "(" + w.values(f.Name, f.Arguments) + ")"
+	return w.called(f) + " { " + w.fields(f.Type) + " }"
+}
+
+// called returns a field with all arguments.
+func (w walk) called(f *ast.FieldDefinition) string {
+	if len(f.Arguments) == 0 {
+		return f.Name
 	}
-	return name + " { " + w.fields(f.Type) + " }"
+	return f.Name + "(" + w.values(f.Name, f.Arguments) + ")"
 }
 
 // lists returns a list field once for each order, with all filters, and once from its end.
@@ -162,7 +166,7 @@ func (w walk) fields(t *ast.Type) string {
 		switch {
 		case strings.HasPrefix(f.Name, "__") || w.isConnection(f.Type) || w.isRecord(f.Type):
 		case of.IsLeafType():
-			all = append(all, f.Name)
+			all = append(all, w.called(f))
 		default:
 			all = append(all, f.Name+" { "+w.fields(f.Type)+" }")
 		}

@@ -106,7 +106,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.inherit, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany, d.checkInputs, d.checkComposed} {
+	for _, read := range []func() error{d.readTypes, d.inherit, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany, d.checkMembers, d.checkInputs, d.checkComposed} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -410,6 +410,39 @@ func (d *Description) checkMany() error {
 	return nil
 }
 
+// checkMembers checks that every @member names a field with members, and that the key is the
+// field's only argument.
+func (d *Description) checkMembers() error {
+	for typeName, f := range d.fields() {
+		of := memberOf(f)
+		if of == "" {
+			continue
+		}
+		if d.membersOf(typeName, f) == nil {
+			return errorAt(f.Position, "%s has no field %s with members", typeName, of)
+		}
+		if key := f.Arguments.ForName("key"); key == nil || key.Type.String() != "String!" || len(f.Arguments) > 1 || f.Type.String() != "String" {
+			return errorAt(f.Position, "a field with @member has the form %s(key: String!): String", f.Name)
+		}
+	}
+	return nil
+}
+
+// memberOf returns the name that @member gives, "" without the directive.
+func memberOf(f *ast.FieldDefinition) string {
+	return arguments{f.Directives.ForName("member")}.text("of", "")
+}
+
+// membersOf returns the field that @member names, nil if there is none.
+func (d *Description) membersOf(typeName string, f *ast.FieldDefinition) *ast.FieldDefinition {
+	for other := range d.fieldsOf(typeName) {
+		if other.Name == memberOf(f) && d.isMembers(other) {
+			return other
+		}
+	}
+	return nil
+}
+
 // checkInputs checks that @input(of:) names resources.
 func (d *Description) checkInputs() error {
 	for _, f := range d.fields() {
@@ -456,6 +489,17 @@ func (d *Description) fields() iter.Seq2[string, *ast.FieldDefinition] {
 						return
 					}
 				}
+			}
+		}
+	}
+}
+
+// fieldsOf yields the fields of a type and of its extensions.
+func (d *Description) fieldsOf(name string) iter.Seq[*ast.FieldDefinition] {
+	return func(yield func(*ast.FieldDefinition) bool) {
+		for typeName, f := range d.fields() {
+			if typeName == name && !yield(f) {
+				return
 			}
 		}
 	}

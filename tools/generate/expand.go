@@ -248,7 +248,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 	var all, raw ast.FieldList
 	for _, f := range fields {
 		own := *f
-		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "parameter", "hasMany", "resolve", "key", "compose")
+		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "parameter", "hasMany", "resolve", "key", "compose", "member")
 		if list := f.Directives.ForName("list"); list != nil {
 			own.Type = typeOf(f.Type.Name() + "Connection")
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))

@@ -81,6 +81,25 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
+// TestMembersAreEmbeddedWithTheirField checks that a field with @member needs no REST call exactly if
+// the row embeds the field with the members.
+func TestMembersAreEmbeddedWithTheirField(t *testing.T) {
+	for facts, embedded := range map[string]bool{
+		`embeds: ["name", "labels"]`: true, `embeds: ["name"]`: false,
+		`lacks: ["name"]`: true, `lacks: ["labels"]`: false,
+	} {
+		_, code, err := generate(gardenSources(t, `plant: Plant @belongsTo(key: "plant_id", `, `plant: Plant @key @belongsTo(key: "plant_id", `+facts+`, `))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, set, found := strings.Cut(string(code["graph/light.gen.go"]), "embeddedPlantNotePlant ")
+		set, _, _ = strings.Cut(set, "\n")
+		if !found || strings.Contains(set, `"labelled"`) != embedded {
+			t.Errorf("%s: the embedded fields are%s; want labelled among them: %t", facts, set, embedded)
+		}
+	}
+}
+
 // TestMistakes checks that each mistake in a description is reported at its line.
 func TestMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ old, new, want string }{
@@ -114,6 +133,14 @@ func TestMistakes(t *testing.T) {
 		"form of no text":             {"evergreen: Boolean", "evergreen: Boolean @key(as: CODE)", "@key(as:) is for texts"},
 		"key without a name":          {`@resource(path: "gardens", noun: "garden")`, `@resource(path: "gardens", noun: "garden") @key(type: "Int")`, "@key lacks the argument name"},
 		"ids of no resource":          {`@input(of: "Garden", create`, `@input(of: "Light", create`, "@input(of:) is for ids of a resource, and Light is none"},
+		"member of no field":          {`@member(of: "labels")`, `@member(of: "lables")`, "Plant has no field lables with members"},
+		"member of a scalar":          {`@member(of: "labels")`, `@member(of: "evergreen")`, "Plant has no field evergreen with members"},
+		"member of nothing":           {`@member(of: "labels")`, `@member`, "@member lacks the argument of"},
+		"member without a key":        {"    key: String!\n", "    kind: String!\n", "a field with @member has the form labelled(key: String!): String"},
+		"member with a nullable key":  {"    key: String!\n", "    key: String\n", "a field with @member has the form labelled(key: String!): String"},
+		"member that is no text":      {"): String @member", "): Int @member", "a field with @member has the form labelled(key: String!): String"},
+		"two fields for members":      {"  price: Money", `  price: Money label2(key: String!): String @member(of: "labels")`, "Plant.label2 is already a member of labels"},
+		"member that rows use":        {"  labelled(", "  member(", "rows have a method Member: name another one for member by @goField"},
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

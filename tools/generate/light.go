@@ -21,7 +21,7 @@ func (d *Description) writeFieldSets(c *code) error {
 		c.line("%sRefFields = fieldSet{%q, []string{%s}, []string{%s}}", lowerFirst(r.Type.Name), r.Type.Name, quoted(free), quoted(verifying))
 		for _, each := range to {
 			args := arguments{each.directive}
-			embeds := args.texts("embeds")
+			embeds := d.withMembers(r, args.texts("embeds"))
 			if lacks := args.texts("lacks"); lacks != nil {
 				embeds, _ = d.fieldsExcept(r, lacks)
 			}
@@ -89,6 +89,7 @@ func (d *Description) refFields(r *Resource) (free, verifying []string) {
 // missing ones. A composed object that lacks a key of these is given by its own fields, such as
 // `totalAmount.currency`.
 func (d *Description) fieldsExcept(r *Resource, lacks []string) (present, missing []string) {
+	lacks = d.withMembers(r, lacks)
 	isLacking := func(name string) bool { return slices.Contains(lacks, name) }
 	present, missing = slices.DeleteFunc(slices.Clone(recordFields[2:]), isLacking), slices.Clone(lacks)
 	var keys []string // that are missing
@@ -117,6 +118,16 @@ func (d *Description) fieldsExcept(r *Resource, lacks []string) (present, missin
 		present, missing = append(present, has...), append(missing, hasNot...)
 	}
 	return present, missing
+}
+
+// withMembers adds the fields with @member whose members are in one of the given fields.
+func (d *Description) withMembers(r *Resource, names []string) []string {
+	for f := range d.fieldsOf(r.Type.Name) {
+		if slices.Contains(names, memberOf(f)) {
+			names = append(slices.Clip(names), f.Name)
+		}
+	}
+	return names
 }
 
 // writeChildren writes the loaders of rows that belong to other records.

@@ -22,10 +22,10 @@ type rowType struct {
 
 // rowKey is a key of a row. Its fields are those of the type key in package upstream.
 type rowKey struct {
-	name, shape, of, field, raw, words, id, naming string
-	kind, parent                                   string // of a type
-	required, expand, isResource, composed         bool
-	also, parts                                    []string
+	name, shape, of, field, raw, member, words, id, naming string
+	kind, parent                                           string // of a type
+	required, expand, isResource, composed                 bool
+	also, parts                                            []string
 }
 
 // writeRecords writes the Go types of records, with the keys that upstream decodes.
@@ -109,6 +109,7 @@ func (k *rowKey) String() string {
 	add("of: %q", k.of)
 	add("field: %q", k.field)
 	add("raw: %q", k.raw)
+	add("member: %q", k.member)
 	add("words: %s", k.words)
 	add("id: %q", k.id)
 	if k.naming != "" {
@@ -206,21 +207,11 @@ func isOwnRow(definition *ast.Definition) bool {
 // its relations.
 func (d *Description) rowFields(definition *ast.Definition) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
-	add := func(fields ast.FieldList) {
-		for _, f := range fields {
-			isKey, isRelation := f.Directives.ForName("key") != nil, f.Directives.ForName("belongsTo") != nil
-			isElsewhere := isBatched(f) || f.Directives.ForName("resolve") != nil || f.Directives.ForName("hasMany") != nil || f.Directives.ForName("list") != nil || len(f.Arguments) > 0 && !d.isMembers(f)
-			if f.Name != "id" && (isKey || isRelation || !isElsewhere) {
-				all = append(all, f)
-			}
-		}
-	}
-	add(definition.Fields)
-	for _, file := range d.Files {
-		for _, extension := range file.Document.Extensions {
-			if extension.Name == definition.Name {
-				add(extension.Fields)
-			}
+	for f := range d.fieldsOf(definition.Name) {
+		isKey, isRelation := f.Directives.ForName("key") != nil, f.Directives.ForName("belongsTo") != nil
+		isElsewhere := isBatched(f) || f.Directives.ForName("resolve") != nil || f.Directives.ForName("hasMany") != nil || f.Directives.ForName("list") != nil || len(f.Arguments) > 0 && !d.isMembers(f)
+		if f.Name != "id" && (isKey || isRelation || !isElsewhere) {
+			all = append(all, f)
 		}
 	}
 	return all
@@ -264,6 +255,11 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 			return nil, err
 		}
 	}
+	for f := range d.fieldsOf(definition.Name) {
+		if err := d.addMember(t, f); err != nil {
+			return nil, err
+		}
+	}
 	for _, directive := range definition.Directives.ForNames("key") {
 		args := arguments{directive}
 		f := field(camel(args.text("name", "")), args.text("type", "ID!"), "")
@@ -301,7 +297,7 @@ func (t *rowType) key(k *rowKey) {
 var rowMethods = []string{"RawID", "PublicID", "CreatedAt", "UpdatedAt"}
 
 // reservedMethods are the methods of rows that are not accessors.
-var reservedMethods = []string{"Key", "Ref", "Cursor", "IDs", "Chain", "Child", "Children", "Members", "AppendField", "Owner"}
+var reservedMethods = []string{"Key", "Ref", "Cursor", "IDs", "Chain", "Child", "Children", "Member", "Members", "AppendField", "Owner"}
 
 // accessor returns the name of the method for a field.
 func accessor(f *ast.FieldDefinition) string {
@@ -311,6 +307,35 @@ func accessor(f *ast.FieldDefinition) string {
 		}
 	}
 	return goName(snake(f.Name))
+}
+
+// freeAccessor is [accessor]. It fails if rows have another method of that name.
+func freeAccessor(f *ast.FieldDefinition) (string, error) {
+	method := accessor(f)
+	if slices.Contains(reservedMethods, method) {
+		return "", errorAt(f.Position, "rows have a method %s: name another one for %s by @goField", method, f.Name)
+	}
+	return method, nil
+}
+
+// addMember adds a field with @member to the key that holds the members. It does nothing for other
+// fields.
+func (d *Description) addMember(t *rowType, f *ast.FieldDefinition) error {
+	of := d.membersOf(t.definition.Name, f)
+	if of == nil {
+		return nil
+	}
+	method, err := freeAccessor(f)
+	if err != nil {
+		return err
+	}
+	k := t.keys[slices.IndexFunc(t.keys, func(k *rowKey) bool { return k.name == keyOf(of) })]
+	if k.member != "" {
+		return errorAt(f.Position, "%s.%s is already a member of %s", t.definition.Name, k.member, of.Name)
+	}
+	k.member, k.also = f.Name, append(k.also, snake(f.Name))
+	t.method(method+"(key string) *string", fmt.Sprintf("r.member(%q, key)", k.name))
+	return nil
 }
 
 // rowField adds the key and the methods of a field.
@@ -331,9 +356,9 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 			return errorAt(f.Position, "the fields of a composed type are scalars")
 		}
 	}
-	method := accessor(f)
-	if slices.Contains(reservedMethods, method) {
-		return errorAt(f.Position, "rows have a method %s: name another one for %s by @goField", method, f.Name)
+	method, err := freeAccessor(f)
+	if err != nil {
+		return err
 	}
 	if key := snake(f.Name); key != k.name && k.name != "id" {
 		k.also = append(k.also, key)

@@ -254,6 +254,7 @@ test("data and merged parts are those of graphql-js", async () => {
     const of = field.type.name ?? field.type.ofType?.name;
     if (field.args.some((arg) => arg.name === "first")) return `(${writer.random.pick(["first", "first", "last"])}: ${1 + writer.random.int(3)})`;
     if (field.name === "nodes" && field.args.length > 0) return `(ids: [${[1, 2, 3].map(() => writer.random.pick(known.Node)).join(", ")}])`;
+    if (field.args.some((arg) => arg.name === "key")) return `(key: ${writer.random.pick(['"city"', '"plan"', '"none"'])})`;
     const required = field.args.filter((arg) => arg.name === "id");
     return required.length > 0 ? `(id: ${writer.random.pick(known[of] ?? known.Node)})` : "";
   };
