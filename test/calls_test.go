@@ -182,12 +182,12 @@ func TestCallsAreMinimalUnderLoad(t *testing.T) {
 	if testing.Short() {
 		clients = 4 // for the race detector
 	}
-	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
-		for _, row := range callTable {
+	e := newEnv(t, withLatency(time.Millisecond))
+	for turn, procs := range []int{runtime.GOMAXPROCS(0), 1} {
+		for n, row := range callTable {
 			t.Run(fmt.Sprintf("%d/%s", procs, row.name), func(t *testing.T) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-				e := newEnv(t, withLatency(time.Millisecond))
-				token := func(i int) string { return fmt.Sprint(demo.Token, ".", i) }
+				token := func(i int) string { return fmt.Sprint(demo.Token, ".", turn, ".", n, ".", i) }
 				all := func(query string, variables map[string]any) {
 					var wait sync.WaitGroup
 					for i := range clients {

@@ -98,13 +98,12 @@ func fillMarks(row map[string]any, fields []demo.Field, text string) {
 	}
 }
 
-// derivedNodeFields returns inline fragments for all derived resources.
-func derivedNodeFields() string {
-	var b strings.Builder
+// withDerivedFragments adds the fields of all derived resources.
+func withDerivedFragments(all map[string]string) map[string]string {
 	for letter, x := range inOrder(derived) {
-		fmt.Fprintf(&b, " ... on %s { %s workspace { name } } ", x.Type, x.Selection(letter))
+		all[x.Type] = x.Selection(letter) + " workspace { name }"
 	}
-	return b.String()
+	return all
 }
 
 // derivedReadTemplates returns query templates for the derived resources.

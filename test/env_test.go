@@ -94,12 +94,15 @@ func discardTelemetry() *telemetry.Telemetry {
 	return telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler)})
 }
 
+// defaults returns the configuration without any flags.
+var defaults = sync.OnceValues(func() (config.Config, error) { return config.Parse(nil, nil) })
+
 // newEnv starts an env that ends with the test. The simulated API accepts every token that
 // begins with the demo's token, so that each client can have its own.
 func newEnv(tb testing.TB, options ...envOption) *env {
 	tb.Helper()
 	e := &env{t: tb, calls: make(map[string][]string)}
-	cfg, err := config.Parse(nil, nil)
+	cfg, err := defaults()
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,12 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/funnelgraph/funnelgraph/internal/memory"
 	"github.com/funnelgraph/funnelgraph/internal/server"
 )
 
@@ -36,6 +38,10 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		// Most tests run many requests on servers of their own in this process, so they use the
+		// server's trade-off between memory and CPU time, and keep their connections.
+		memory.Tune()
+		http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 100
 		os.Exit(m.Run())
 	}
 }

@@ -161,13 +161,51 @@ const opportunityFields = `id name remarks: notes { content } contact { id email
 
 const elsewhereFields = `id orders(first: 5) { nodes { notes contact { emailAddress } } } formSubmissions(first: 5) { nodes { ` + submissionFields + ` } } opportunities(first: 5) { nodes { ` + opportunityFields + ` } } enrollments(first: 5) { nodes { ` + enrollmentFields + ` } }`
 
-var nodeFields = derivedNodeFields() + `__typename id ... on Team { ` + teamFields + ` } ... on Workspace { ` + workspaceFields + ` } ... on Contact { ` + contactFields + ` ` + elsewhereFields + ` } ... on ContactTag { rawId name workspace { name } }
-	... on Funnel { name path: currentPath workspace { name } pages(first: 5) { nodes { ` + pageFields + ` } } } ... on Page { ` + pageFields + ` } ... on FormSubmission { ` + submissionFields + ` } ... on Order { ` + orderFields + ` }
-	... on OrderInvoice { ` + invoiceFields + ` } ... on OrderTransaction { ` + transactionFields + ` } ... on OrderTag { name color workspace { name } } ... on AppliedOrderTag { ` + orderLabelFields + ` }
-	... on Product { ` + productFields + ` } ... on ProductVariant { ` + variantFields + ` } ... on ProductPrice { ` + priceFields + ` } ... on ProductCollection { ` + collectionFields + ` } ... on ProductTag { name color workspace { name } }
-	... on Course { ` + courseFields + ` } ... on CourseSection { ` + sectionFields + ` } ... on CourseLesson { ` + lessonFields + ` } ... on CourseEnrollment { ` + enrollmentFields + ` }
-	... on SalesPipeline { ` + pipelineFields + ` } ... on SalesPipelineStage { ` + stageFields + ` } ... on SalesOpportunity { ` + opportunityFields + ` }
-	... on AppliedContactTag { rawId tag { name } full: tag { createdAt } contact { emailAddress } } ... on Membership { userEmail team { name } } ... on BillingSubscription { status team { name } } ... on User { email firstName }`
+// nodeFragments are the selected fields of each type that implements Node.
+var nodeFragments = withDerivedFragments(map[string]string{
+	"Team":                teamFields,
+	"Workspace":           workspaceFields,
+	"Contact":             contactFields + ` ` + elsewhereFields,
+	"ContactTag":          `rawId name workspace { name }`,
+	"Funnel":              `name path: currentPath workspace { name } pages(first: 5) { nodes { ` + pageFields + ` } }`,
+	"Page":                pageFields,
+	"FormSubmission":      submissionFields,
+	"Order":               orderFields,
+	"OrderInvoice":        invoiceFields,
+	"OrderTransaction":    transactionFields,
+	"OrderTag":            `name color workspace { name }`,
+	"AppliedOrderTag":     orderLabelFields,
+	"Product":             productFields,
+	"ProductVariant":      variantFields,
+	"ProductPrice":        priceFields,
+	"ProductCollection":   collectionFields,
+	"ProductTag":          `name color workspace { name }`,
+	"Course":              courseFields,
+	"CourseSection":       sectionFields,
+	"CourseLesson":        lessonFields,
+	"CourseEnrollment":    enrollmentFields,
+	"SalesPipeline":       pipelineFields,
+	"SalesPipelineStage":  stageFields,
+	"SalesOpportunity":    opportunityFields,
+	"AppliedContactTag":   `rawId tag { name } full: tag { createdAt } contact { emailAddress }`,
+	"Membership":          `userEmail team { name }`,
+	"BillingSubscription": `status team { name }`,
+	"User":                `email firstName`,
+})
+
+// nodeFields selects the fields of any record.
+var nodeFields = fieldsOf(slices.Sorted(maps.Keys(nodeFragments))...)
+
+// fieldsOf selects the fields of records of some types.
+func fieldsOf(types ...string) string {
+	return "__typename id" + each(len(types), func(i int) string { return fmt.Sprintf(" ... on %s { %s }", types[i], nodeFragments[types[i]]) })
+}
+
+// typeOf returns the type of a kind's records.
+func typeOf(kind string) string {
+	words := strings.Split(string(resources[kind].kind), "_")
+	return each(len(words), func(i int) string { return strings.ToUpper(words[i][:1]) + words[i][1:] })
+}
 
 // readTemplates are queries with placeholders for ids. The letter of a kind stands for an id of
 // that kind in any form. "node", also with a number, stands for the global id of any object,
@@ -371,6 +409,9 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 				})
 			}
 			wait.Wait()
+			if testing.Short() { // the race detector finds nothing in one query after another
+				return
+			}
 			// Records in scope must be visible. The ones that no random query has returned are
 			// fetched now.
 			for _, x := range all {
@@ -391,7 +432,7 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 							for _, id := range ids {
 								nodes = append(nodes, strconv.Quote(globalIn(workspace, kind, id)))
 							}
-							answers += e.queryAs(x.key, fmt.Sprintf(`{ nodes(ids: [%s]) { %s } }`, strings.Join(nodes, ", "), nodeFields)).raw
+							answers += e.queryAs(x.key, fmt.Sprintf(`{ nodes(ids: [%s]) { %s } }`, strings.Join(nodes, ", "), fieldsOf(typeOf(kind)))).raw
 						}
 					}
 				}
@@ -445,7 +486,7 @@ func TestHiddenLooksMissing(t *testing.T) {
 				}
 				for _, kind := range kinds {
 					ask := func(ids map[string]int) string {
-						query, asked := fill(template, func(name string) string {
+						query, asked := fill(strings.Replace(template, nodeFields, fieldsOf(typeOf(kind), "Membership"), len(kinds)-1), func(name string) string {
 							switch {
 							case name == "W" && form.workspace != "":
 								return form.workspace
@@ -530,7 +571,7 @@ func TestCallBudgetRevealsNothing(t *testing.T) {
 			var answers []string
 			for _, id := range []int{first(kind, 121), first(kind, 178)} {
 				global := globalIn(111, kind, id)
-				answer := e.queryAs(x.key, fmt.Sprintf(`{ node(id: %q) { `+nodeFields+` } }`, global)).raw
+				answer := e.queryAs(x.key, fmt.Sprintf(`{ node(id: %q) { %s } }`, global, fieldsOf(typeOf(kind)))).raw
 				spent := strings.Contains(e.queryAs(x.key, fmt.Sprintf(`{ node(id: %q) { __typename } workspace(id: "111") { %s } }`, global, left)).raw, "CALL_BUDGET_EXCEEDED")
 				outcomes[spent]++
 				answers = append(answers, alike(answer, []int{id}, nil)+fmt.Sprint(" spent: ", spent))

@@ -17,6 +17,7 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
@@ -72,18 +73,8 @@ type file struct {
 // Handler returns a handler that serves the explorer at "/". endpoint is the path of the GraphQL
 // endpoint.
 func Handler(endpoint string) http.Handler {
-	site := map[string]file{"/": newFile("index.html", compress(index(endpoint)))}
-	for _, name := range []string{"calls.js", "page.js", "page.css"} {
-		site["/"+name] = newFile(name, compress(read("page/"+name)))
-	}
-	entries, err := files.ReadDir("assets")
-	if err != nil {
-		panic(err) // embedded
-	}
-	for _, entry := range entries {
-		name := strings.TrimSuffix(entry.Name(), ".gz")
-		site["/assets/"+name] = newFile(name, read("assets/"+entry.Name()))
-	}
+	site := maps.Clone(parts())
+	site["/"] = newFile("index.html", compress(index(endpoint)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := site[r.URL.Path]
 		if !ok {
@@ -98,6 +89,23 @@ func Handler(endpoint string) http.Handler {
 		f.serve(w, r)
 	})
 }
+
+// parts returns the files of the page by their paths. They are compressed and hashed once.
+var parts = sync.OnceValue(func() map[string]file {
+	all := make(map[string]file)
+	for _, name := range []string{"calls.js", "page.js", "page.css"} {
+		all["/"+name] = newFile(name, compress(read("page/"+name)))
+	}
+	entries, err := files.ReadDir("assets")
+	if err != nil {
+		panic(err) // embedded
+	}
+	for _, entry := range entries {
+		name := strings.TrimSuffix(entry.Name(), ".gz")
+		all["/assets/"+name] = newFile(name, read("assets/"+entry.Name()))
+	}
+	return all
+})
 
 func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
