@@ -145,6 +145,7 @@ func TestExplainNeedsTheHeaderAndFullAccess(t *testing.T) {
 // TestExplainChainIsDeterministic sends each query many times while calls take a random time.
 // The length of the longest chain of calls is the same every time.
 func TestExplainChainIsDeterministic(t *testing.T) {
+	t.Parallel()
 	const known = `{ workspace(id: "101") { name } c: workspace(id: "103") { name } }`
 	for _, row := range []struct {
 		name  string

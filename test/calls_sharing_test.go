@@ -51,6 +51,7 @@ func (c *tokenEcho) RoundTrip(r *http.Request) (*http.Response, error) {
 // by every method and media type, and some are canceled early. Every byte of every response
 // must be the one that its credential gets alone.
 func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
+	t.Parallel()
 	requests, credentials := 100_000, 40
 	if testing.Short() {
 		requests = 4_000 // the race detector makes each of them slow

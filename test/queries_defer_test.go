@@ -309,6 +309,7 @@ func TestDeferPartsHaveTheMultipartFormat(t *testing.T) {
 // TestDeferMakesNoExtraCalls defers random fields in every row of the table of calls. The
 // merged response is the plain one.
 func TestDeferMakesNoExtraCalls(t *testing.T) {
+	t.Parallel()
 	rounds := 3
 	if testing.Short() {
 		rounds = 1

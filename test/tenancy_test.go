@@ -98,13 +98,16 @@ func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
 		}
 		clients = append(clients, entry+" }")
 	}
-	t.Setenv("TOKEN_1", "token-1")
-	t.Setenv("TOKEN_2", "token-2")
-	file := filepath.Join(t.TempDir(), "access.yaml")
-	text := "tokens: { token1: { env: TOKEN_1 }, token2: { env: TOKEN_2 } }\nclients:\n" + strings.Join(clients, "\n") + "\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	folder := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
 	}
+	file := write("access.yaml", fmt.Sprintf("tokens: { token1: { file: %q }, token2: { file: %q } }\nclients:\n%s\n",
+		write("token1", "token-1"), write("token2", "token-2"), strings.Join(clients, "\n")))
 	e := newEnv(t, append(options, withFault(leaky{}.serve), func(e *env, cfg *config.Config) {
 		cfg.Limits.Aliases = 1000 // for the fields of all derived resources
 		gate, err := access.NewClients(t.Context(), file, "", limits.Policy{Limits: cfg.Limits})
@@ -369,8 +372,10 @@ func (r idSource) query() string {
 // No response may hold a record outside the client's scope. Every record within the scope must
 // be found.
 func TestTenancyHidesForeignRecords(t *testing.T) {
+	t.Parallel()
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		t.Run("cached for "+ttl.String(), func(t *testing.T) {
+			t.Parallel()
 			e, all := tenants(t, withCache(ttl))
 			seed, queries := rand.Uint64(), size(500, 50_000)
 			if testing.Short() {
@@ -452,6 +457,7 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 // TestHiddenLooksMissing sends every query for a hidden record and for a missing one. The
 // responses must be the same.
 func TestHiddenLooksMissing(t *testing.T) {
+	t.Parallel()
 	e, all := tenants(t)
 	hidden, missing := map[string]int{"T": 12, "W": 121}, map[string]int{"T": 17, "W": 178}
 	for _, kind := range letters {
