@@ -389,7 +389,7 @@ func exchange(t *testing.T, address, text string) ([]byte, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Error(err)
-		return nil, nil //nolint:nilnil // reported
+		return nil, nil
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))

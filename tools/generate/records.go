@@ -260,19 +260,24 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 			return nil, err
 		}
 	}
-	for _, directive := range definition.Directives.ForNames("key") {
+	return t, d.addTypeKeys(t)
+}
+
+// addTypeKeys adds the keys that no field has: the ones of @key on the type.
+func (d *Description) addTypeKeys(t *rowType) error {
+	for _, directive := range t.definition.Directives.ForNames("key") {
 		args := arguments{directive}
 		f := field(camel(args.text("name", "")), args.text("type", "ID!"), "")
 		if args.text("name", "") == "" {
-			return nil, errorAt(directive.Position, "@key lacks the argument name")
+			return errorAt(directive.Position, "@key lacks the argument name")
 		}
 		f.Position, f.Directives = directive.Position, ast.DirectiveList{directive}
 		if err := d.rowField(t, f); err != nil {
-			return nil, err
+			return err
 		}
 		t.keys[len(t.keys)-1].field = ""
 	}
-	return t, nil
+	return nil
 }
 
 // key adds a key. If another field has the same key, the two are merged; objects then have the
