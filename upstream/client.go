@@ -198,9 +198,14 @@ func (c *Client) expanded(t *RowType) []string { return c.projection.layout(t).e
 
 // fetchPage fetches a page of records.
 func fetchPage[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, segments ...string) (*Page[T], error) {
+	return fetchList[T, P](ctx, c, at, q, func(body []byte) []byte { return body }, segments...)
+}
+
+// fetchList is [fetchPage] for a response in which listOf finds the list.
+func fetchList[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, listOf func(body []byte) []byte, segments ...string) (*Page[T], error) {
 	var rows []*T
 	next, err := c.get(ctx, at.Subdomain, segments, q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
-		rows, err = decodeList[T, P](withoutEnvelope(body, segments[len(segments)-1]), c.projection)
+		rows, err = decodeList[T, P](listOf(body), c.projection)
 		return err
 	})
 	if failed, ok := errors.AsType[*Error](err); ok && q.After != "" && (failed.Code == NotFound || failed.Status == http.StatusUnprocessableEntity && !q.Stored) {
@@ -251,6 +256,26 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 	return onWorkspaceHost(ctx, c, p, func(p Place) (*Page[T], error) {
 		return fetchPage[T, P](ctx, c, p, q, p.segments(segments)...)
 	})
+}
+
+// wholeIn is [listIn] for a list without pages. It is a member of an object, under the last word of
+// its path (clickfunnels-api.md §3.1).
+func wholeIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, segments ...string) (*Page[T], error) {
+	return onWorkspaceHost(ctx, c, p, func(p Place) (*Page[T], error) {
+		listOf := func(body []byte) []byte { return valueAt(body, segments[len(segments)-1]) }
+		return fetchList[T, P](ctx, c, p, q, listOf, p.segments(segments)...)
+	})
+}
+
+// onlyIn returns the page of a list whose path returns its only record, such as the site of a workspace.
+func onlyIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments ...string) (*Page[T], error) {
+	record, err := onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
+		return fetchRecord[T, P](ctx, c, p, p.segments(segments)...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Page[T]{Rows: []*T{record}, Chain: P(record).row().chain}, nil
 }
 
 // setAbove returns a function that sets the id of the record above the rows of a page, unless it is

@@ -29,22 +29,6 @@ func decodeList[T any, P keyed[T]](body []byte, p *Projection) ([]*T, error) {
 	return rows, nil
 }
 
-// withoutEnvelope returns the list in a response. Some lists are the member of an object, under the
-// last word of their path (clickfunnels-api.md §3.1). A record stands for a list of one: a workspace's site
-// is the only one.
-func withoutEnvelope(body []byte, word string) []byte {
-	if !bytes.HasPrefix(bytes.TrimSpace(withoutBOM(body)), []byte("{")) {
-		return body
-	}
-	switch members := membersOf(body); {
-	case members[word] != nil:
-		return members[word]
-	case members["id"] != nil:
-		return slices.Concat([]byte("["), withoutBOM(body), []byte("]"))
-	}
-	return body
-}
-
 // valueAt returns a member of an object, or null.
 func valueAt(body []byte, name string) []byte {
 	if value := membersOf(body)[name]; value != nil {

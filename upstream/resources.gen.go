@@ -851,7 +851,7 @@ func (c *Client) DeleteProductTag(ctx context.Context, p Place, id string) error
 
 // RefineFilters lists the filters of a workspace. Filter keys: name.
 func (c *Client) RefineFilters(ctx context.Context, p Place, q Query) (*Page[RefineFilter], error) {
-	return listIn[RefineFilter](ctx, c, p, q, "workspaces", thisWorkspace, "refine_filters")
+	return wholeIn[RefineFilter](ctx, c, p, q, "workspaces", thisWorkspace, "refine_filters")
 }
 
 // RefineFilter fetches a filter by its raw or public id.
@@ -1137,7 +1137,7 @@ func (c *Client) DeleteShippingPackage(ctx context.Context, p Place, id string) 
 
 // Sites lists the sites of a workspace.
 func (c *Client) Sites(ctx context.Context, p Place, q Query) (*Page[Site], error) {
-	return listIn[Site](ctx, c, p, q, "workspaces", thisWorkspace, "site")
+	return onlyIn[Site](ctx, c, p, "workspaces", thisWorkspace, "site")
 }
 
 // Domains lists the domains of a workspace.

@@ -57,6 +57,7 @@ type Resource struct {
 	Creator      string   // the client's method that creates records; empty for the generated one
 	Listed       bool     // whether only the list has the records: there is no path for one
 	Whole        bool     // whether its lists are not divided into pages
+	Only         bool     // whether a workspace has one record
 	Relations    []*Relation
 
 	// Workspace, Connect and Attributes name functions of package graph. They are empty or
@@ -245,7 +246,7 @@ func (d *Description) readResources() error {
 				Path: strings.Split(args.text("path", ""), "/"), Noun: args.text("noun", ""),
 				Accounts: args.text("host", "WORKSPACE") == "ACCOUNTS",
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
-				Actions: args.texts("actions"), Listed: args.text("member", "true") == "false", Whole: args.text("paged", "true") == "false",
+				Actions: args.texts("actions"), Listed: args.text("member", "true") == "false", Whole: args.text("paged", "true") == "false", Only: args.text("only", "false") == "true",
 			}
 			if i := slices.Index(r.Write, "PATCH"); i >= 0 {
 				r.Write[i], r.Patch = "UPDATE", true

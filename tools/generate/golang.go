@@ -413,7 +413,14 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 		name = listPrefix(r, list) + name
 		c.line("// %s lists the %s of a workspace.%s", name, r.Plural, keys)
 		c.line("func (c *Client) %s(ctx context.Context, p Place, q Query) (*Page[%s], error) {", name, r.Record)
-		c.line("return listIn[%s](ctx, c, p, q, \"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))
+		call := "listIn[%s](ctx, c, p, q, "
+		switch {
+		case r.Only:
+			call = "onlyIn[%s](ctx, c, p, "
+		case r.Whole:
+			call = "wholeIn[%s](ctx, c, p, q, "
+		}
+		c.line("return "+call+"\"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))
 		return
 	}
 	parent, key := d.Resources[list.Parent], strings.Trim(list.Path[len(d.Resources[list.Parent].Path)], "{}")
