@@ -773,7 +773,7 @@ func (mutationResolver) DeleteFulfillmentLocation(ctx context.Context, input map
 }
 
 func (mutationResolver) UpdateFunnel(ctx context.Context, input map[string]any) (*model.UpdateFunnelPayload, error) {
-	return update(ctx, input, loader.Funnels, upstream.KindFunnel, (*upstream.Client).UpdateFunnel, nil)
+	return update(ctx, input, loader.Funnels, upstream.KindFunnel, (*upstream.Client).UpdateFunnel, recordID("domainId", "domain_id", loader.Domains, upstream.KindDomain))
 }
 
 func (mutationResolver) CreateFunnelTag(ctx context.Context, input map[string]any) (*model.CreateFunnelTagPayload, error) {
@@ -801,7 +801,7 @@ func (mutationResolver) DeleteImage(ctx context.Context, input map[string]any) (
 }
 
 func (mutationResolver) UpdateOrder(ctx context.Context, input map[string]any) (*model.UpdateOrderPayload, error) {
-	return update(ctx, input, loader.Orders, upstream.KindOrder, (*upstream.Client).UpdateOrder, nil)
+	return update(ctx, input, loader.Orders, upstream.KindOrder, (*upstream.Client).UpdateOrder, completions(spread("shippingAddress", "first_name", "last_name", "organization_name", "phone_number", "street_one", "street_two", "city", "region", "country", "postal_code"), spread("billingAddress", "street_one", "street_two", "city", "region", "country", "postal_code")))
 }
 
 func (mutationResolver) CreateOrderTag(ctx context.Context, input map[string]any) (*model.CreateOrderTagPayload, error) {
@@ -825,7 +825,7 @@ func (mutationResolver) RemoveOrderTag(ctx context.Context, input map[string]any
 }
 
 func (mutationResolver) UpdatePage(ctx context.Context, input map[string]any) (*model.UpdatePagePayload, error) {
-	return update(ctx, input, loader.Pages, upstream.KindPage, (*upstream.Client).UpdatePage, nil)
+	return update(ctx, input, loader.Pages, upstream.KindPage, (*upstream.Client).UpdatePage, within("showPageStep", publicRecordIDs("productIds", "product_ids", loader.Products, upstream.KindProduct)))
 }
 
 func (mutationResolver) CreateProduct(ctx context.Context, input map[string]any) (*model.CreateProductPayload, error) {
@@ -1473,6 +1473,10 @@ func (funnelResolver) Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*u
 	return embeddedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags() }, embeddedFunnelTags)
 }
 
+func (funnelResolver) Domain(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Domain, error) {
+	return related(ctx, objs, loader.Domains.From(ctx), (*upstream.Funnel).DomainRef, domainRefFields, upstream.NewRecord[upstream.Domain])
+}
+
 func (funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Funnel) string { return o.WorkspaceID() })
 }
@@ -1616,6 +1620,15 @@ func (orderTransactionResolver) Order(ctx context.Context, objs []*upstream.Orde
 
 func (orderTransactionResolver) Workspace(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.OrderTransaction) string { return o.WorkspaceID() })
+}
+
+// ShowPageStep implements [exec.ResolverRoot].
+func (*Resolver) ShowPageStep() exec.ShowPageStepResolver { return showPageStepResolver{} }
+
+type showPageStepResolver struct{}
+
+func (showPageStepResolver) Products(ctx context.Context, objs []*upstream.ShowPageStep) ([][]*upstream.Product, error) {
+	return embeddedLists(ctx, objs, loader.Products, func(o *upstream.ShowPageStep) []*upstream.Product { return o.Products() }, embeddedShowPageStepProducts)
 }
 
 // Product implements [exec.ResolverRoot].

@@ -82,6 +82,7 @@ var types = []*RowType{
 	&imageType,
 	&moneyType,
 	&orderType,
+	&orderVisitsType,
 	&orderLineItemType,
 	&orderPriceType,
 	&orderVariantType,
@@ -96,6 +97,7 @@ var types = []*RowType{
 	&appliedOrderTagType,
 	&orderTransactionType,
 	&webPageType,
+	&showPageStepType,
 	&productType,
 	&productVariantType,
 	&productPropertyValueType,
@@ -1198,6 +1200,8 @@ func (r *Funnel) Tags() []*FunnelTag {
 }
 func (r *Funnel) HeadCode() *string   { return r.textOrNil("head_code") }
 func (r *Funnel) FooterCode() *string { return r.textOrNil("footer_code") }
+func (r *Funnel) DomainID() string    { return r.related("domain_id", "") }
+func (r *Funnel) DomainRef() Ref      { return Ref{Kind: KindDomain, Parent: r.parent, ID: r.DomainID()} }
 func (r *Funnel) WorkspaceID() string { return r.parent }
 
 var funnelType = RowType{name: "Funnel", kind: "funnel", parent: "workspace_id", naming: namedAlways, keys: []key{
@@ -1214,6 +1218,7 @@ var funnelType = RowType{name: "Funnel", kind: "funnel", parent: "workspace_id",
 	{name: "tags", shape: asRows, of: "FunnelTag", naming: namedSometimes},
 	{name: "head_code", field: "headCode", expand: true},
 	{name: "footer_code", field: "footerCode", expand: true},
+	{name: "domain_id"},
 }}
 
 // FunnelTag is a row of the graph's type FunnelTag. A tag for funnels.
@@ -1300,15 +1305,20 @@ func (r *Order) PageName() *string                { return r.textOrNil("page_nam
 func (r *Order) OriginationChannelID() *string    { return r.textOrNil("origination_channel_id") }
 func (r *Order) OriginationChannelType() *string  { return r.textOrNil("origination_channel_type") }
 func (r *Order) OriginationChannelName() *string  { return r.textOrNil("origination_channel_name") }
-func (r *Order) PaymentProcessor() *string        { return r.textOrNil("payment_processor") }
-func (r *Order) BillingPaymentMethodID() *string  { return r.textOrNil("billing_payment_method_id") }
-func (r *Order) ExternalID() *string              { return r.textOrNil("external_id") }
-func (r *Order) WorkspaceSharingID() *string      { return r.textOrNil("workspace_sharing_id") }
-func (r *Order) PreviousLineItem() *string        { return r.textOrNil("previous_line_item") }
-func (r *Order) ShippingAddress() *Address        { return (*Address)(r.part("shipping_address")) }
-func (r *Order) BillingAddress() *Address         { return (*Address)(r.part("billing_address")) }
-func (r *Order) TagIDs() []string                 { return r.texts("tag_ids") }
-func (r *Order) DiscountIDs() []string            { return r.texts("discount_ids") }
+func (r *Order) OriginationChannelPublicID() *string {
+	return r.textOrNil("origination_channel_public_id")
+}
+func (r *Order) ResourceInstallIntent() *string  { return r.textOrNil("resource_install_intent") }
+func (r *Order) Visits() *OrderVisits            { return (*OrderVisits)(r.child("visits")) }
+func (r *Order) PaymentProcessor() *string       { return r.textOrNil("payment_processor") }
+func (r *Order) BillingPaymentMethodID() *string { return r.textOrNil("billing_payment_method_id") }
+func (r *Order) ExternalID() *string             { return r.textOrNil("external_id") }
+func (r *Order) WorkspaceSharingID() *string     { return r.textOrNil("workspace_sharing_id") }
+func (r *Order) PreviousLineItem() *string       { return r.textOrNil("previous_line_item") }
+func (r *Order) ShippingAddress() *Address       { return (*Address)(r.part("shipping_address")) }
+func (r *Order) BillingAddress() *Address        { return (*Address)(r.part("billing_address")) }
+func (r *Order) TagIDs() []string                { return r.texts("tag_ids") }
+func (r *Order) DiscountIDs() []string           { return r.texts("discount_ids") }
 func (r *Order) LineItems() []*OrderLineItem {
 	return children(&r.Row, "line_items", func(child *Record) *OrderLineItem { return (*OrderLineItem)(child) })
 }
@@ -1363,6 +1373,9 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "origination_channel_id", field: "originationChannelId"},
 	{name: "origination_channel_type", field: "originationChannelType"},
 	{name: "origination_channel_name", field: "originationChannelName"},
+	{name: "origination_channel_public_id", field: "originationChannelPublicId"},
+	{name: "resource_install_intent", field: "resourceInstallIntent"},
+	{name: "visits", shape: asRow, of: "OrderVisits", field: "visits"},
 	{name: "payment_processor", field: "paymentProcessor"},
 	{name: "billing_payment_method_id", field: "billingPaymentMethodId"},
 	{name: "external_id", field: "externalId"},
@@ -1382,6 +1395,19 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "page_id"},
 	{name: "order_page", shape: asRow, of: "Page", id: "page_id", naming: namedSometimes, also: []string{"page"}},
 	{name: "workspace", shape: asRow, of: "Workspace"},
+}}
+
+// OrderVisits is a row of the graph's type OrderVisits. The last visits that belong to an order (2026 API).
+type OrderVisits struct{ Row }
+
+func (*OrderVisits) describe() *RowType { return &orderVisitsType }
+
+func (r *OrderVisits) LastVisit() *Visit        { return (*Visit)(r.child("last_visit")) }
+func (r *OrderVisits) LastVisitWithUtm() *Visit { return (*Visit)(r.child("last_visit_with_utm")) }
+
+var orderVisitsType = RowType{name: "OrderVisits", keys: []key{
+	{name: "last_visit", shape: asRow, of: "Visit", field: "lastVisit"},
+	{name: "last_visit_with_utm", shape: asRow, of: "Visit", field: "lastVisitWithUtm"},
 }}
 
 // OrderLineItem is a row of the graph's type OrderLineItem. A line item of an order.
@@ -1522,6 +1548,7 @@ func (r *OrderInvoice) FulfillmentStatus() *string    { return r.textOrNil("fulf
 func (r *OrderInvoice) EligibleForFulfillment() *bool { return r.boolean("eligible_for_fulfillment") }
 func (r *OrderInvoice) PaymentProcessor() *string     { return r.textOrNil("payment_processor") }
 func (r *OrderInvoice) ExternalID() *string           { return r.textOrNil("external_id") }
+func (r *OrderInvoice) Visits() *OrderVisits          { return (*OrderVisits)(r.child("visits")) }
 func (r *OrderInvoice) LineItems() []*OrderInvoiceLineItem {
 	return children(&r.Row, "line_items", func(child *Record) *OrderInvoiceLineItem { return (*OrderInvoiceLineItem)(child) })
 }
@@ -1557,6 +1584,7 @@ var orderInvoiceType = RowType{name: "OrderInvoice", kind: "order_invoice", pare
 	{name: "eligible_for_fulfillment", shape: asBoolean, field: "eligibleForFulfillment"},
 	{name: "payment_processor", field: "paymentProcessor"},
 	{name: "external_id", field: "externalId"},
+	{name: "visits", shape: asRow, of: "OrderVisits", field: "visits"},
 	{name: "line_items", shape: asRows, of: "OrderInvoiceLineItem", field: "lineItems"},
 	{name: "order_id"},
 	{name: "order", shape: asRow, of: "Order", id: "order_id", naming: namedSometimes, also: []string{"contact"}},
@@ -1790,22 +1818,23 @@ type WebPage struct{ Row }
 
 func (*WebPage) describe() *RowType { return &webPageType }
 
-func (r *WebPage) Name() string            { return r.text("name") }
-func (r *WebPage) Type() *string           { return r.textOrNil("type") }
-func (r *WebPage) URL() *string            { return r.textOrNil("url") }
-func (r *WebPage) CurrentPath() *string    { return r.textOrNil("current_path") }
-func (r *WebPage) Description() *string    { return r.textOrNil("description") }
-func (r *WebPage) SeoTitle() *string       { return r.textOrNil("seo_title") }
-func (r *WebPage) SeoDescription() *string { return r.textOrNil("seo_description") }
-func (r *WebPage) SeoIndex() *bool         { return r.boolean("seo_index") }
-func (r *WebPage) ThemeID() *string        { return r.textOrNil("theme_id") }
-func (r *WebPage) HeadCode() *string       { return r.textOrNil("head_code") }
-func (r *WebPage) FooterCode() *string     { return r.textOrNil("footer_code") }
-func (r *WebPage) Markup() *string         { return r.textOrNil("markup") }
-func (r *WebPage) FunnelID() string        { return r.related("funnel_id", "funnel") }
-func (r *WebPage) FunnelRef() Ref          { return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()} }
-func (r *WebPage) Funnel() *Funnel         { return (*Funnel)(r.child("funnel")) }
-func (r *WebPage) WorkspaceID() string     { return r.parent }
+func (r *WebPage) Name() string                { return r.text("name") }
+func (r *WebPage) Type() *string               { return r.textOrNil("type") }
+func (r *WebPage) URL() *string                { return r.textOrNil("url") }
+func (r *WebPage) CurrentPath() *string        { return r.textOrNil("current_path") }
+func (r *WebPage) Description() *string        { return r.textOrNil("description") }
+func (r *WebPage) SeoTitle() *string           { return r.textOrNil("seo_title") }
+func (r *WebPage) SeoDescription() *string     { return r.textOrNil("seo_description") }
+func (r *WebPage) SeoIndex() *bool             { return r.boolean("seo_index") }
+func (r *WebPage) ThemeID() *string            { return r.textOrNil("theme_id") }
+func (r *WebPage) HeadCode() *string           { return r.textOrNil("head_code") }
+func (r *WebPage) FooterCode() *string         { return r.textOrNil("footer_code") }
+func (r *WebPage) Markup() *string             { return r.textOrNil("markup") }
+func (r *WebPage) ShowPageStep() *ShowPageStep { return (*ShowPageStep)(r.child("show_page_step")) }
+func (r *WebPage) FunnelID() string            { return r.related("funnel_id", "funnel") }
+func (r *WebPage) FunnelRef() Ref              { return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()} }
+func (r *WebPage) Funnel() *Funnel             { return (*Funnel)(r.child("funnel")) }
+func (r *WebPage) WorkspaceID() string         { return r.parent }
 
 var webPageType = RowType{name: "Page", kind: "page", parent: "workspace_id", naming: namedAlways, keys: []key{
 	{name: "workspace_id"},
@@ -1825,8 +1854,32 @@ var webPageType = RowType{name: "Page", kind: "page", parent: "workspace_id", na
 	{name: "head_code", field: "headCode", expand: true},
 	{name: "footer_code", field: "footerCode", expand: true},
 	{name: "markup", field: "markup", expand: true},
+	{name: "show_page_step", shape: asRow, of: "ShowPageStep", field: "showPageStep"},
 	{name: "funnel_id"},
 	{name: "funnel", shape: asRow, of: "Funnel", id: "funnel_id", naming: namedSometimes, also: []string{"pages"}},
+}}
+
+// ShowPageStep is a row of the graph's type ShowPageStep. A step of a funnel that shows a page (2026 API).
+type ShowPageStep struct{ Row }
+
+func (*ShowPageStep) describe() *RowType { return &showPageStepType }
+
+func (r *ShowPageStep) Name() *string        { return r.textOrNil("name") }
+func (r *ShowPageStep) CurrentPath() *string { return r.textOrNil("current_path") }
+func (r *ShowPageStep) SortOrder() *int      { return r.integer("sort_order") }
+func (r *ShowPageStep) Products() []*Product {
+	return children(&r.Row, "products", func(child *Record) *Product { return (*Product)(child) })
+}
+func (r *ShowPageStep) WorkspaceID() string { return r.parent }
+
+var showPageStepType = RowType{name: "ShowPageStep", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "name", field: "name"},
+	{name: "current_path", field: "currentPath"},
+	{name: "sort_order", shape: asInt, field: "sortOrder"},
+	{name: "products", shape: asRows, of: "Product", naming: namedSometimes},
 }}
 
 // Product is a row of the graph's type Product. A product of a workspace. It has variants, and the variants have prices.

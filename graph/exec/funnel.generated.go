@@ -21,6 +21,7 @@ type FunnelResolver interface {
 	FaviconImage(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Image, error)
 	Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error)
 
+	Domain(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Domain, error)
 	Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error)
 	Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error)
 }
@@ -585,6 +586,61 @@ func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Funnel_footerCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
+}
+
+func (ec *executionContext) _Funnel_domain(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_domain(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Funnel_domain(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Domain) graphql.Marshaler {
+			return ec.marshalODomain2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐDomain(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_domain(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Funnel",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Domain(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Funnel_domain(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (any, error) {
+	resolver := ec.Resolvers.Funnel()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Funnel](ctx, "Funnel"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Domain(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Domain](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Funnel.domain",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Domain(ctx, []*upstream.Funnel{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Domain](
+		ctx,
+		results,
+		err,
+		"Funnel.domain",
+	)
 }
 
 func (ec *executionContext) _Funnel_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -1568,7 +1624,7 @@ func (ec *executionContext) unmarshalInputUpdateFunnelInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "workspaceId", "name", "liveMode"}
+	fieldsInOrder := [...]string{"id", "workspaceId", "name", "liveMode", "headCode", "footerCode", "domainId", "headCodeMode", "footerCodeMode"}
 	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -1604,6 +1660,41 @@ func (ec *executionContext) unmarshalInputUpdateFunnelInput(ctx context.Context,
 				return it, err
 			}
 			it["liveMode"] = data
+		case "headCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCode"] = data
+		case "footerCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCode"] = data
+		case "domainId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("domainId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["domainId"] = data
+		case "headCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCodeMode"] = data
+		case "footerCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCodeMode"] = data
 		}
 	}
 	return it, nil
@@ -1852,6 +1943,12 @@ func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "domain":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Funnel_domain(ctx, field, obj)
+				})
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,

@@ -938,6 +938,84 @@ func (ec *executionContext) fieldContext_Order_originationChannelName(_ context.
 	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
+func (ec *executionContext) _Order_originationChannelPublicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_originationChannelPublicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OriginationChannelPublicID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_originationChannelPublicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
+}
+
+func (ec *executionContext) _Order_resourceInstallIntent(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_resourceInstallIntent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ResourceInstallIntent(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_resourceInstallIntent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
+}
+
+func (ec *executionContext) _Order_visits(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_visits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visits(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderVisits) graphql.Marshaler {
+			return ec.marshalOOrderVisits2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderVisits(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_visits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderVisits(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Order_paymentProcessor(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2538,6 +2616,70 @@ func (ec *executionContext) fieldContext_OrderVariant_sku(_ context.Context, fie
 	return graphql.NewScalarFieldContext("OrderVariant", field, true, false, "String")
 }
 
+func (ec *executionContext) _OrderVisits_lastVisit(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVisits) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderVisits_lastVisit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastVisit(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Visit) graphql.Marshaler {
+			return ec.marshalOVisit2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐVisit(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderVisits_lastVisit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderVisits",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Visit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderVisits_lastVisitWithUtm(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVisits) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderVisits_lastVisitWithUtm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastVisitWithUtm(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Visit) graphql.Marshaler {
+			return ec.marshalOVisit2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐVisit(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderVisits_lastVisitWithUtm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderVisits",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Visit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UpdateOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Order]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2605,6 +2747,84 @@ func (ec *executionContext) fieldContext_UpdateOrderPayload_userErrors(_ context
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputBillingAddressInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"streetOne", "streetTwo", "city", "region", "country", "postalCode"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "streetOne":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("streetOne"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["streetOne"] = data
+		case "streetTwo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("streetTwo"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["streetTwo"] = data
+		case "city":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("city"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["city"] = data
+		case "region":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("region"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["region"] = data
+		case "country":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("country"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["country"] = data
+		case "postalCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("postalCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["postalCode"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBillingAddressInput unmarshals raw into the BillingAddressInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBillingAddressInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BillingAddressInput", raw, &out)
+	return out, err
+}
 
 func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj any) (model.OrderFilter, error) {
 	var it model.OrderFilter
@@ -2683,6 +2903,112 @@ func UnmarshalOrderFilter(ctx context.Context, raw any) (model.OrderFilter, erro
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputShippingAddressInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"firstName", "lastName", "organizationName", "phoneNumber", "streetOne", "streetTwo", "city", "region", "country", "postalCode"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "firstName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("firstName"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["firstName"] = data
+		case "lastName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lastName"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["lastName"] = data
+		case "organizationName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("organizationName"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["organizationName"] = data
+		case "phoneNumber":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phoneNumber"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["phoneNumber"] = data
+		case "streetOne":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("streetOne"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["streetOne"] = data
+		case "streetTwo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("streetTwo"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["streetTwo"] = data
+		case "city":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("city"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["city"] = data
+		case "region":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("region"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["region"] = data
+		case "country":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("country"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["country"] = data
+		case "postalCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("postalCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["postalCode"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShippingAddressInput unmarshals raw into the ShippingAddressInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShippingAddressInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShippingAddressInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputUpdateOrderInput(ctx context.Context, obj any) (map[string]any, error) {
 	var it map[string]any
 	if obj == nil {
@@ -2694,7 +3020,7 @@ func (ec *executionContext) unmarshalInputUpdateOrderInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "workspaceId", "notes"}
+	fieldsInOrder := [...]string{"id", "workspaceId", "billingStatus", "serviceStatus", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "externalId", "shippingAddress", "billingAddress"}
 	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -2716,6 +3042,69 @@ func (ec *executionContext) unmarshalInputUpdateOrderInput(ctx context.Context, 
 				return it, err
 			}
 			it["workspaceId"] = data
+		case "billingStatus":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("billingStatus"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["billingStatus"] = data
+		case "serviceStatus":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serviceStatus"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["serviceStatus"] = data
+		case "nextChargeAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nextChargeAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["nextChargeAt"] = data
+		case "activatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("activatedAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["activatedAt"] = data
+		case "canceledAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("canceledAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["canceledAt"] = data
+		case "canceledBy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("canceledBy"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["canceledBy"] = data
+		case "cancelReason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cancelReason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["cancelReason"] = data
+		case "cancelDescription":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cancelDescription"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["cancelDescription"] = data
+		case "churnedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("churnedAt"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["churnedAt"] = data
 		case "notes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -2723,6 +3112,27 @@ func (ec *executionContext) unmarshalInputUpdateOrderInput(ctx context.Context, 
 				return it, err
 			}
 			it["notes"] = data
+		case "externalId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("externalId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["externalId"] = data
+		case "shippingAddress":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shippingAddress"))
+			data, err := ec.unmarshalOShippingAddressInput2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["shippingAddress"] = data
+		case "billingAddress":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("billingAddress"))
+			data, err := ec.unmarshalOBillingAddressInput2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["billingAddress"] = data
 		}
 	}
 	return it, nil
@@ -2944,6 +3354,21 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "originationChannelName":
 			out.Values[i] = ec._Order_originationChannelName(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "originationChannelPublicId":
+			out.Values[i] = ec._Order_originationChannelPublicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "resourceInstallIntent":
+			out.Values[i] = ec._Order_resourceInstallIntent(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visits":
+			out.Values[i] = ec._Order_visits(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3438,6 +3863,44 @@ func (ec *executionContext) _OrderVariant(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var orderVisitsImplementors = []string{"OrderVisits"}
+
+func (ec *executionContext) _OrderVisits(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderVisits) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderVisitsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderVisits")
+		case "lastVisit":
+			out.Values[i] = ec._OrderVisits_lastVisit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastVisitWithUtm":
+			out.Values[i] = ec._OrderVisits_lastVisitWithUtm(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateOrderPayloadImplementors = []string{"UpdateOrderPayload"}
 
 func (ec *executionContext) _UpdateOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.Order]) graphql.Marshaler {
@@ -3550,6 +4013,14 @@ func (ec *executionContext) unmarshalNUpdateOrderInput2map(ctx context.Context, 
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalOBillingAddressInput2map(ctx context.Context, v any) (map[string]any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBillingAddressInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalONamedRecord2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐNamedRecordᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.NamedRecord) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -3644,6 +4115,21 @@ func (ec *executionContext) marshalOOrderVariant2ᚖgithubᚗcomᚋfunnelgraph�
 		return graphql.Null
 	}
 	return ec._OrderVariant(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOOrderVisits2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderVisits(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderVisits) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderVisits(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOShippingAddressInput2map(ctx context.Context, v any) (map[string]any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputShippingAddressInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOUpdateOrderPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.Order]) graphql.Marshaler {

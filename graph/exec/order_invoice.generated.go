@@ -546,6 +546,38 @@ func (ec *executionContext) fieldContext_OrderInvoice_externalId(_ context.Conte
 	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
+func (ec *executionContext) _OrderInvoice_visits(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_visits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visits(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderVisits) graphql.Marshaler {
+			return ec.marshalOOrderVisits2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderVisits(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_visits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderVisits(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrderInvoice_lineItems(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2076,6 +2108,11 @@ func (ec *executionContext) _OrderInvoice(ctx context.Context, sel ast.Selection
 			}
 		case "externalId":
 			out.Values[i] = ec._OrderInvoice_externalId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visits":
+			out.Values[i] = ec._OrderInvoice_visits(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

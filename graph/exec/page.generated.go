@@ -22,6 +22,9 @@ type PageResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error)
 	FormSubmissions(ctx context.Context, objs []*upstream.WebPage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error)
 }
+type ShowPageStepResolver interface {
+	Products(ctx context.Context, objs []*upstream.ShowPageStep) ([][]*upstream.Product, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
@@ -422,6 +425,38 @@ func (ec *executionContext) fieldContext_Page_markup(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
+func (ec *executionContext) _Page_showPageStep(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Page_showPageStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShowPageStep(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ShowPageStep) graphql.Marshaler {
+			return ec.marshalOShowPageStep2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐShowPageStep(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Page_showPageStep(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Page",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ShowPageStep(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Page_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -796,6 +831,176 @@ func (ec *executionContext) fieldContext_PageEdge_node(_ context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _ShowPageStep_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ShowPageStep_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "String")
+}
+
+func (ec *executionContext) _ShowPageStep_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "String")
+}
+
+func (ec *executionContext) _ShowPageStep_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "String")
+}
+
+func (ec *executionContext) _ShowPageStep_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_sortOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortOrder(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "Int")
+}
+
+func (ec *executionContext) _ShowPageStep_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ShowPageStep_products(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_products(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ShowPageStep",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ShowPageStep_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (any, error) {
+	resolver := ec.Resolvers.ShowPageStep()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ShowPageStep](ctx, "ShowPageStep"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Products(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.Product](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ShowPageStep.products",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Products(ctx, []*upstream.ShowPageStep{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.Product](
+		ctx,
+		results,
+		err,
+		"ShowPageStep.products",
+	)
+}
+
 func (ec *executionContext) _UpdatePagePayload_page(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.WebPage]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -927,6 +1132,49 @@ func UnmarshalPageFilter(ctx context.Context, raw any) (model.PageFilter, error)
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputShowPageStepInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"productIds"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "productIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["productIds"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShowPageStepInput unmarshals raw into the ShowPageStepInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShowPageStepInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShowPageStepInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputUpdatePageInput(ctx context.Context, obj any) (map[string]any, error) {
 	var it map[string]any
 	if obj == nil {
@@ -938,7 +1186,7 @@ func (ec *executionContext) unmarshalInputUpdatePageInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "workspaceId", "name"}
+	fieldsInOrder := [...]string{"id", "workspaceId", "name", "description", "seoTitle", "seoDescription", "seoIndex", "headCode", "footerCode", "markup", "headCodeMode", "footerCodeMode", "showPageStep"}
 	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -967,6 +1215,76 @@ func (ec *executionContext) unmarshalInputUpdatePageInput(ctx context.Context, o
 				return it, err
 			}
 			it["name"] = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["description"] = data
+		case "seoTitle":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoTitle"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoTitle"] = data
+		case "seoDescription":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoDescription"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoDescription"] = data
+		case "seoIndex":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoIndex"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoIndex"] = data
+		case "headCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCode"] = data
+		case "footerCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCode"] = data
+		case "markup":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("markup"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["markup"] = data
+		case "headCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCodeMode"] = data
+		case "footerCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCodeMode"] = data
+		case "showPageStep":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("showPageStep"))
+			data, err := ec.unmarshalOShowPageStepInput2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["showPageStep"] = data
 		}
 	}
 	return it, nil
@@ -1075,6 +1393,11 @@ func (ec *executionContext) _Page(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "markup":
 			out.Values[i] = ec._Page_markup(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "showPageStep":
+			out.Values[i] = ec._Page_showPageStep(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1187,6 +1510,65 @@ func (ec *executionContext) _PageEdge(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var showPageStepImplementors = []string{"ShowPageStep"}
+
+func (ec *executionContext) _ShowPageStep(ctx context.Context, sel ast.SelectionSet, obj *upstream.ShowPageStep) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, showPageStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ShowPageStep")
+		case "rawId":
+			out.Values[i] = ec._ShowPageStep_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._ShowPageStep_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ShowPageStep_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._ShowPageStep_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sortOrder":
+			out.Values[i] = ec._ShowPageStep_sortOrder(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "products":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ShowPageStep_products(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1340,6 +1722,21 @@ func (ec *executionContext) unmarshalOPageFilter2ᚖgithubᚗcomᚋfunnelgraph�
 	}
 	res, err := ec.unmarshalInputPageFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOShowPageStep2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐShowPageStep(ctx context.Context, sel ast.SelectionSet, v *upstream.ShowPageStep) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ShowPageStep(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOShowPageStepInput2map(ctx context.Context, v any) (map[string]any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputShowPageStepInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOUpdatePagePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.WebPage]) graphql.Marshaler {

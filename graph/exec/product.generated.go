@@ -9835,6 +9835,26 @@ func (ec *executionContext) marshalOPlatformApplication2ᚖgithubᚗcomᚋfunnel
 	return ec._PlatformApplication(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "Product", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx context.Context, sel ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null

@@ -1156,6 +1156,13 @@ var relations = map[string]*Relation{
 			return lists(r.Funnel().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
 		},
 	},
+	"Funnel.domain": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Funnel_domain,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Funnel().Domain(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
+		},
+	},
 	"Funnel.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_workspace,
@@ -1525,6 +1532,13 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_updatePage,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().UpdatePage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ShowPageStep.products": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShowPageStep_products,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.ShowPageStep().Products(ctx, typed(objs, func(r *upstream.Record) *upstream.ShowPageStep { return (*upstream.ShowPageStep)(r) })))
 		},
 	},
 	"Product.defaultVariant": {

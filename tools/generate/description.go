@@ -464,10 +464,13 @@ func (d *Description) checkComposed() error {
 			}
 			continue
 		}
+		spread := of.Kind == ast.InputObject
 		switch {
 		case f.Type.Elem != nil:
 			return errorAt(f.Position, "%s is composed: its objects are not listed", of.Name)
-		case f.Directives.ForName("input") != nil && mainPart(of) == nil:
+		case spread && slices.ContainsFunc(of.Fields, func(member *ast.FieldDefinition) bool { return keyOf(member) != snake(member.Name) }):
+			return errorAt(of.Position, "the fields of the composed input %s have no @key", of.Name)
+		case !spread && f.Directives.ForName("input") != nil && mainPart(of) == nil:
 			return errorAt(f.Position, "inputs do not take a %s, which has no field with the key %s", of.Name, ownKey)
 		}
 		for _, part := range parts {

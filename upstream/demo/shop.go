@@ -163,7 +163,9 @@ func (r *fixtures) addOrder(workspace, contact, page row, all []goods, i int) {
 		}},
 	})
 	with(order, nulls("trial_end_at", "next_charge_at", "activated_at", "canceled_at", "canceled_by", "cancel_reason", "cancel_description", "churned_at", "paid_until",
-		"billing_payment_method_id", "external_id", "workspace_sharing_id"))
+		"billing_payment_method_id", "external_id", "workspace_sharing_id", "origination_channel_public_id", "resource_install_intent"))
+	visits, _ := contact["visits"].(row)
+	order["visits"] = only(visits, "last_visit", "last_visit_with_utm")
 	for _, kind := range []string{"shipping", "billing"} {
 		address := row{"street_one": "1 Example Street", "street_two": nil, "city": cities[i%len(cities)], "region": nil, "country": "US", "postal_code": "00000"}
 		for key, value := range address {
@@ -181,7 +183,7 @@ func (r *fixtures) addOrder(workspace, contact, page row, all []goods, i int) {
 
 // orderInInvoice lists the keys of an order that are embedded in its invoices.
 var orderInInvoice = []string{
-	"id", "public_id", "order_number", "total_amount", "origination_channel_id", "origination_channel_type", "origination_channel_name", "notes", "live_mode", "in_trial",
+	"id", "public_id", "order_number", "total_amount", "origination_channel_id", "origination_channel_public_id", "origination_channel_type", "origination_channel_name", "notes", "live_mode", "in_trial",
 	"billing_status", "service_status", "order_type", "next_charge_at", "trial_end_at", "tag_ids", "activated_at", "canceled_at", "canceled_by", "cancel_reason",
 	"cancel_description", "churned_at", "affiliate", "referral_code", "order_page",
 	"shipping_address_first_name", "shipping_address_last_name", "shipping_address_organization_name", "shipping_address_phone_number",
@@ -211,7 +213,7 @@ func (r *fixtures) addInvoice(order row, sold goods, i, n int) {
 		"order_id": order.id(), "workspace_id": order["workspace_id"], "status": status, "due_amount": "0.00", "total_amount": amount, "subtotal_amount": amount,
 		"tax_amount": "0.00", "shipping_amount": "0.00", "discount_amount": "0.00", "currency": "USD", "issued_at": at(hours), "due_at": at(hours + 24), "paid_at": at(hours + 1),
 		"invoice_type": kind, "invoice_number": strconv.FormatInt(invoice.id(), 10), "fulfillment_status": "not_applicable", "external_id": nil,
-		"payment_processor": "payments_ai", "eligible_for_fulfillment": false, "line_items": []row{line},
+		"payment_processor": "payments_ai", "eligible_for_fulfillment": false, "line_items": []row{line}, "visits": order["visits"],
 	})
 	r.workspaceInvoices.rows = r.invoices.rows
 	if status == "unpaid" {

@@ -25,6 +25,8 @@ type writes struct {
 	// unique within the parent.
 	required []string
 	unique   string
+	// expands reports whether updates send keys on request, as creates do.
+	expands bool
 	// make returns a new row of a parent without attributes; nil if rows cannot be created. path is
 	// the path that creates rows, and parents are the rows that its star stands for.
 	make    func(id int64, parent row) row
@@ -155,7 +157,7 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdom
 }
 
 // set sets the attributes of a row, adds the row to the table if it is new, and sends it. Updates of
-// hand-written tables send no keys on request.
+// most hand-written tables send no keys on request.
 func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r row, parent any, given map[string]any, status int) {
 	changed := maps.Clone(r)
 	for key, value := range given {
@@ -194,7 +196,7 @@ func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r r
 	}
 	indexed(s.tables)
 	var keys []string
-	if request.Method == http.MethodPost || t.derived {
+	if request.Method == http.MethodPost || t.derived || t.writes.expands {
 		keys = request.URL.Query()["expand[]"]
 	}
 	send(w, status, t.expanded(changed, keys))
