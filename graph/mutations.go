@@ -591,14 +591,15 @@ func act[T any](ctx context.Context, input map[string]any, records *loader.Resou
 	}, nil)
 }
 
-// removal is a client's method that deletes a record of a workspace.
-type removal func(*upstream.Client, context.Context, upstream.Place, string) error
+// memberCall is a client's method that deletes a record of a workspace, or makes another call for it
+// whose response has no record.
+type memberCall func(*upstream.Client, context.Context, upstream.Place, string) error
 
 // remove deletes a record of a workspace and returns the payload of its mutation.
 func remove[T any, P interface {
 	*T
 	model.Node
-}](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*model.Deleted, error) {
+}](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by memberCall) (*model.Deleted, error) {
 	id, err := deleteRecord[T, P](loader.From(ctx), input, records, kind, by)
 	refusals, err := userErrors(ctx, err)
 	if err != nil {
@@ -611,7 +612,7 @@ func remove[T any, P interface {
 func deleteRecord[T any, P interface {
 	*T
 	model.Node
-}](l *loader.Loaders, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*string, error) {
+}](l *loader.Loaders, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by memberCall) (*string, error) {
 	ref, err := target(l, records, kind, optional(input, "workspaceId"), input["id"].(string))
 	if err == nil {
 		ref, err = canonical[T, P](l, records, ref)

@@ -13,6 +13,8 @@ var emailBroadcastStatusWords = []string{"canceled", "complete", "draft", "pause
 
 var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
 
+var orderLineItemChangeTimeWords = []string{"now", "next_renewal"}
+
 var orderInvoiceTypeWords = []string{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
 
 var orderInvoiceLineItemFulfillmentStatusWords = []string{"unfulfilled", "partially_fulfilled", "complete", "ignored"}
@@ -84,6 +86,8 @@ var types = []*RowType{
 	&orderType,
 	&orderVisitsType,
 	&orderLineItemType,
+	&orderLineItemChangeType,
+	&upcomingInvoiceType,
 	&orderPriceType,
 	&orderVariantType,
 	&namedRecordType,
@@ -103,6 +107,9 @@ var types = []*RowType{
 	&productPropertyValueType,
 	&platformApplicationType,
 	&productPriceType,
+	&productPriceChangeOptionsType,
+	&productPriceChangeOptionType,
+	&productPriceChangeVariantType,
 	&productCollectionType,
 	&productTagType,
 	&refineFilterType,
@@ -1385,7 +1392,7 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress", parts: []string{"billing_address_first_name", "billing_address_last_name", "billing_address_organization_name", "billing_address_phone_number", "billing_address_street_one", "billing_address_street_two", "billing_address_city", "billing_address_region", "billing_address_country", "billing_address_postal_code"}},
 	{name: "tag_ids", shape: asTexts, field: "tagIds"},
 	{name: "discount_ids", shape: asTexts, field: "discountIds"},
-	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems"},
+	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems", also: []string{"preview_order_line_item_change", "perform_order_line_item_change"}},
 	{name: "contact_groups", shape: asRows, of: "NamedRecord", field: "contactGroups"},
 	{name: "segments", shape: asRows, of: "NamedRecord", field: "segments"},
 	{name: "affiliate", shape: asRow, of: "OrderAffiliate", field: "affiliate"},
@@ -1443,11 +1450,59 @@ var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", n
 	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "variant", also: []string{"variant"}},
 }}
 
-// OrderPrice is a row of the graph's type OrderPrice. The price of a line item of an order or invoice.
+// OrderLineItemChange is a row of the graph's type OrderLineItemChange. A change of the variant and price of a line item (2026 API).
+type OrderLineItemChange struct{ Row }
+
+func (*OrderLineItemChange) describe() *RowType { return &orderLineItemChangeType }
+
+func (r *OrderLineItemChange) Preview() *bool { return r.boolean("preview") }
+func (r *OrderLineItemChange) PreviousLineItem() *OrderLineItem {
+	return (*OrderLineItem)(r.child("previous_line_item"))
+}
+func (r *OrderLineItemChange) NewLineItem() *OrderLineItem {
+	return (*OrderLineItem)(r.child("new_line_item"))
+}
+func (r *OrderLineItemChange) UpcomingInvoice() *UpcomingInvoice {
+	return (*UpcomingInvoice)(r.child("upcoming_invoice"))
+}
+
+var orderLineItemChangeType = RowType{name: "OrderLineItemChange", keys: []key{
+	{name: "preview", shape: asBoolean, field: "preview"},
+	{name: "previous_line_item", shape: asRow, of: "OrderLineItem", field: "previousLineItem"},
+	{name: "new_line_item", shape: asRow, of: "OrderLineItem", field: "newLineItem"},
+	{name: "upcoming_invoice", shape: asRow, of: "UpcomingInvoice", field: "upcomingInvoice"},
+}}
+
+// UpcomingInvoice is a row of the graph's type UpcomingInvoice. The next invoice of a subscription, as the payment platform quotes it (2026 API).
+type UpcomingInvoice struct{ Row }
+
+func (*UpcomingInvoice) describe() *RowType { return &upcomingInvoiceType }
+
+func (r *UpcomingInvoice) NextInvoiceDate() *time.Time { return r.time("next_invoice_date") }
+func (r *UpcomingInvoice) Currency() *string           { return r.textOrNil("currency") }
+func (r *UpcomingInvoice) TotalAmount() *Money         { return (*Money)(r.part("total_amount")) }
+func (r *UpcomingInvoice) SubtotalAmount() *Money      { return (*Money)(r.part("subtotal_amount")) }
+func (r *UpcomingInvoice) TaxAmount() *Money           { return (*Money)(r.part("tax_amount")) }
+func (r *UpcomingInvoice) ShippingAmount() *Money      { return (*Money)(r.part("shipping_amount")) }
+func (r *UpcomingInvoice) DiscountAmount() *Money      { return (*Money)(r.part("discount_amount")) }
+
+var upcomingInvoiceType = RowType{name: "UpcomingInvoice", keys: []key{
+	{name: "next_invoice_date", shape: asTime, field: "nextInvoiceDate"},
+	{name: "currency", shape: asCode, field: "currency"},
+	{name: "total_amount", shape: asRow, of: "Money", field: "totalAmount", parts: []string{"total_amount", "currency"}},
+	{name: "subtotal_amount", shape: asRow, of: "Money", field: "subtotalAmount", parts: []string{"subtotal_amount", "currency"}},
+	{name: "tax_amount", shape: asRow, of: "Money", field: "taxAmount", parts: []string{"tax_amount", "currency"}},
+	{name: "shipping_amount", shape: asRow, of: "Money", field: "shippingAmount", parts: []string{"shipping_amount", "currency"}},
+	{name: "discount_amount", shape: asRow, of: "Money", field: "discountAmount", parts: []string{"discount_amount", "currency"}},
+}}
+
+// OrderPrice is a row of the graph's type OrderPrice. The price of a line item of an order or invoice, or a price that a subscription can change to.
 type OrderPrice struct{ Row }
 
 func (*OrderPrice) describe() *RowType { return &orderPriceType }
 
+func (r *OrderPrice) Name() *string          { return r.textOrNil("name") }
+func (r *OrderPrice) Code() *string          { return r.textOrNil("key") }
 func (r *OrderPrice) Amount() *Money         { return (*Money)(r.part("amount")) }
 func (r *OrderPrice) Currency() *string      { return r.textOrNil("currency") }
 func (r *OrderPrice) Duration() *string      { return r.textOrNil("duration") }
@@ -1459,6 +1514,8 @@ var orderPriceType = RowType{name: "OrderPrice", parent: "workspace_id", naming:
 	{name: "workspace_id"},
 	{name: "id", field: "rawId", required: true},
 	{name: "public_id", field: "publicId"},
+	{name: "name", field: "name"},
+	{name: "key", field: "key"},
 	{name: "amount", shape: asRow, of: "Money", field: "amount", parts: []string{"amount", "currency"}},
 	{name: "currency", shape: asCode, field: "currency"},
 	{name: "duration", field: "duration"},
@@ -2118,6 +2175,60 @@ var productPriceType = RowType{name: "ProductPrice", kind: "product_price", pare
 	{name: "key", field: "key"},
 	{name: "variant_id"},
 	{name: "product_id", required: true},
+}}
+
+// ProductPriceChangeOptions is a row of the graph's type ProductPriceChangeOptions. Variants and prices that subscriptions can change to (2026 API).
+type ProductPriceChangeOptions struct{ Row }
+
+func (*ProductPriceChangeOptions) describe() *RowType { return &productPriceChangeOptionsType }
+
+func (r *ProductPriceChangeOptions) Upgrade() []*ProductPriceChangeOption {
+	return children(&r.Row, "upgrade", func(child *Record) *ProductPriceChangeOption { return (*ProductPriceChangeOption)(child) })
+}
+func (r *ProductPriceChangeOptions) Downgrade() []*ProductPriceChangeOption {
+	return children(&r.Row, "downgrade", func(child *Record) *ProductPriceChangeOption { return (*ProductPriceChangeOption)(child) })
+}
+
+var productPriceChangeOptionsType = RowType{name: "ProductPriceChangeOptions", keys: []key{
+	{name: "upgrade", shape: asRows, of: "ProductPriceChangeOption", field: "upgrade"},
+	{name: "downgrade", shape: asRows, of: "ProductPriceChangeOption", field: "downgrade"},
+}}
+
+// ProductPriceChangeOption is a row of the graph's type ProductPriceChangeOption. An upgrade or downgrade of a subscription (2026 API).
+type ProductPriceChangeOption struct{ Row }
+
+func (*ProductPriceChangeOption) describe() *RowType { return &productPriceChangeOptionType }
+
+func (r *ProductPriceChangeOption) Variant() *ProductPriceChangeVariant {
+	return (*ProductPriceChangeVariant)(r.child("products_variant"))
+}
+
+var productPriceChangeOptionType = RowType{name: "ProductPriceChangeOption", keys: []key{
+	{name: "products_variant", shape: asRow, of: "ProductPriceChangeVariant", field: "variant", also: []string{"variant"}},
+}}
+
+// ProductPriceChangeVariant is a row of the graph's type ProductPriceChangeVariant. A variant that a subscription can change to (2026 API).
+type ProductPriceChangeVariant struct{ Row }
+
+func (*ProductPriceChangeVariant) describe() *RowType { return &productPriceChangeVariantType }
+
+func (r *ProductPriceChangeVariant) Name() *string { return r.textOrNil("name") }
+func (r *ProductPriceChangeVariant) Prices() []*OrderPrice {
+	return children(&r.Row, "prices", func(child *Record) *OrderPrice { return (*OrderPrice)(child) })
+}
+func (r *ProductPriceChangeVariant) ProductID() string { return r.related("product_id", "") }
+func (r *ProductPriceChangeVariant) ProductRef() Ref {
+	return Ref{Kind: KindProduct, Parent: r.parent, ID: r.ProductID()}
+}
+func (r *ProductPriceChangeVariant) WorkspaceID() string { return r.parent }
+
+var productPriceChangeVariantType = RowType{name: "ProductPriceChangeVariant", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "name", field: "name"},
+	{name: "prices", shape: asRows, of: "OrderPrice", field: "prices"},
+	{name: "product_id"},
 }}
 
 // ProductCollection is a row of the graph's type ProductCollection. A collection of products.

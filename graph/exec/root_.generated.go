@@ -66,6 +66,7 @@ type ResolverRoot interface {
 	Product() ProductResolver
 	ProductCollection() ProductCollectionResolver
 	ProductPrice() ProductPriceResolver
+	ProductPriceChangeVariant() ProductPriceChangeVariantResolver
 	ProductTag() ProductTagResolver
 	ProductVariant() ProductVariantResolver
 	Query() QueryResolver
@@ -145,9 +146,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateFormsSubmissionInput", ec.unmarshalInputCreateFormsSubmissionInput),
 			graphql.NewInputUnmarshaler("CreateFulfillmentInput", ec.unmarshalInputCreateFulfillmentInput),
 			graphql.NewInputUnmarshaler("CreateFulfillmentLocationInput", ec.unmarshalInputCreateFulfillmentLocationInput),
+			graphql.NewInputUnmarshaler("CreateFunnelInput", ec.unmarshalInputCreateFunnelInput),
 			graphql.NewInputUnmarshaler("CreateFunnelTagInput", ec.unmarshalInputCreateFunnelTagInput),
 			graphql.NewInputUnmarshaler("CreateImageInput", ec.unmarshalInputCreateImageInput),
+			graphql.NewInputUnmarshaler("CreateOrderInput", ec.unmarshalInputCreateOrderInput),
+			graphql.NewInputUnmarshaler("CreateOrderInvoiceInput", ec.unmarshalInputCreateOrderInvoiceInput),
 			graphql.NewInputUnmarshaler("CreateOrderTagInput", ec.unmarshalInputCreateOrderTagInput),
+			graphql.NewInputUnmarshaler("CreatePageInput", ec.unmarshalInputCreatePageInput),
 			graphql.NewInputUnmarshaler("CreateProductCollectionInput", ec.unmarshalInputCreateProductCollectionInput),
 			graphql.NewInputUnmarshaler("CreateProductInput", ec.unmarshalInputCreateProductInput),
 			graphql.NewInputUnmarshaler("CreateProductPriceInput", ec.unmarshalInputCreateProductPriceInput),
@@ -202,9 +207,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
 			graphql.NewInputUnmarshaler("FunnelTagFilter", ec.unmarshalInputFunnelTagFilter),
 			graphql.NewInputUnmarshaler("LocationAddressInput", ec.unmarshalInputLocationAddressInput),
+			graphql.NewInputUnmarshaler("OrderContactInput", ec.unmarshalInputOrderContactInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderInvoiceFilter", ec.unmarshalInputOrderInvoiceFilter),
+			graphql.NewInputUnmarshaler("OrderInvoiceLineItemInput", ec.unmarshalInputOrderInvoiceLineItemInput),
+			graphql.NewInputUnmarshaler("OrderLineItemChangeInput", ec.unmarshalInputOrderLineItemChangeInput),
+			graphql.NewInputUnmarshaler("OrderLineItemInput", ec.unmarshalInputOrderLineItemInput),
 			graphql.NewInputUnmarshaler("PageFilter", ec.unmarshalInputPageFilter),
+			graphql.NewInputUnmarshaler("PageFunnelInput", ec.unmarshalInputPageFunnelInput),
 			graphql.NewInputUnmarshaler("PlacedSort", ec.unmarshalInputPlacedSort),
 			graphql.NewInputUnmarshaler("ProductCollectionFilter", ec.unmarshalInputProductCollectionFilter),
 			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
@@ -218,11 +228,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RefineFilterFilter", ec.unmarshalInputRefineFilterFilter),
 			graphql.NewInputUnmarshaler("RemoveContactTagInput", ec.unmarshalInputRemoveContactTagInput),
 			graphql.NewInputUnmarshaler("RemoveOrderTagInput", ec.unmarshalInputRemoveOrderTagInput),
+			graphql.NewInputUnmarshaler("RemovePageProductsInput", ec.unmarshalInputRemovePageProductsInput),
 			graphql.NewInputUnmarshaler("ReorderFormFieldsInput", ec.unmarshalInputReorderFormFieldsInput),
 			graphql.NewInputUnmarshaler("SalesOpportunityFilter", ec.unmarshalInputSalesOpportunityFilter),
 			graphql.NewInputUnmarshaler("SalesOpportunityNoteFilter", ec.unmarshalInputSalesOpportunityNoteFilter),
 			graphql.NewInputUnmarshaler("SalesPipelineFilter", ec.unmarshalInputSalesPipelineFilter),
 			graphql.NewInputUnmarshaler("SalesPipelineStageInput", ec.unmarshalInputSalesPipelineStageInput),
+			graphql.NewInputUnmarshaler("SetDefaultThemeInput", ec.unmarshalInputSetDefaultThemeInput),
 			graphql.NewInputUnmarshaler("ShippingAddressInput", ec.unmarshalInputShippingAddressInput),
 			graphql.NewInputUnmarshaler("ShowPageStepInput", ec.unmarshalInputShowPageStepInput),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
@@ -248,6 +260,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateFunnelTagInput", ec.unmarshalInputUpdateFunnelTagInput),
 			graphql.NewInputUnmarshaler("UpdateImageInput", ec.unmarshalInputUpdateImageInput),
 			graphql.NewInputUnmarshaler("UpdateOrderInput", ec.unmarshalInputUpdateOrderInput),
+			graphql.NewInputUnmarshaler("UpdateOrderInvoiceInput", ec.unmarshalInputUpdateOrderInvoiceInput),
+			graphql.NewInputUnmarshaler("UpdateOrderInvoiceLineItemInput", ec.unmarshalInputUpdateOrderInvoiceLineItemInput),
 			graphql.NewInputUnmarshaler("UpdateOrderTagInput", ec.unmarshalInputUpdateOrderTagInput),
 			graphql.NewInputUnmarshaler("UpdatePageInput", ec.unmarshalInputUpdatePageInput),
 			graphql.NewInputUnmarshaler("UpdateProductCollectionInput", ec.unmarshalInputUpdateProductCollectionInput),
@@ -8157,6 +8171,61 @@ input FunnelFilter {
 }
 
 """
+Input of ` + "`" + `createFunnel` + "`" + `.
+"""
+input CreateFunnelInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the funnel.
+  """
+  name: String!
+
+  """
+  URL path of the funnel, without a domain.
+  """
+  currentPath: String
+
+  """
+  Whether the funnel takes real payments.
+  """
+  liveMode: Boolean
+
+  """
+  HTML for the head of the funnel's pages.
+  """
+  headCode: String
+
+  """
+  HTML for the end of the funnel's pages.
+  """
+  footerCode: String
+
+  """
+  Domain of the funnel (2026 API). Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  domainId: ID
+}
+
+"""
+Result of ` + "`" + `createFunnel` + "`" + `.
+"""
+type CreateFunnelPayload {
+  """
+  Funnel after the change. Null if the change was rejected.
+  """
+  funnel: Funnel @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 Input of ` + "`" + `updateFunnel` + "`" + `.
 """
 input UpdateFunnelInput @goModel(model: "map[string]any") {
@@ -8517,6 +8586,16 @@ extend type Query {
 
 extend type Mutation {
   """
+  Creates a funnel. It needs the 2026 API. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the funnel exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFunnel(
+    """
+    Input of ` + "`" + `createFunnel` + "`" + `.
+    """
+    input: CreateFunnelInput!
+  ): CreateFunnelPayload
+
+  """
   Changes a funnel. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateFunnel(
@@ -8555,6 +8634,23 @@ extend type Mutation {
     """
     input: DeleteFunnelTagInput!
   ): DeleteFunnelTagPayload @semanticNonNull
+}
+
+extend input CreateFunnelInput {
+  """
+  Tags of the funnel. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  tagIds: [ID!]
+
+  """
+  How ` + "`" + `headCode` + "`" + ` is combined with existing code.
+  """
+  headCodeMode: CodeMode
+
+  """
+  How ` + "`" + `footerCode` + "`" + ` is combined with existing code.
+  """
+  footerCodeMode: CodeMode
 }
 
 extend input UpdateFunnelInput {
@@ -9196,6 +9292,101 @@ input OrderFilter {
 }
 
 """
+Input of ` + "`" + `createOrder` + "`" + `.
+"""
+input CreateOrderInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Whether the payment is real, not a test.
+  """
+  liveMode: Boolean!
+
+  """
+  Type of the order: ` + "`" + `one-time-order` + "`" + ` or ` + "`" + `subscription-order` + "`" + `. ClickFunnels may add values.
+  """
+  orderType: String!
+
+  """
+  Status of the payments, such as ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
+  """
+  billingStatus: String
+
+  """
+  Status of the product or subscription that was bought, such as ` + "`" + `active` + "`" + `, ` + "`" + `canceled` + "`" + `, ` + "`" + `churned` + "`" + ` or ` + "`" + `completed` + "`" + `. ClickFunnels may add values.
+  """
+  serviceStatus: String
+
+  """
+  Time of the next charge.
+  """
+  nextChargeAt: DateTime
+
+  """
+  Time of activation.
+  """
+  activatedAt: DateTime
+
+  """
+  Time of cancellation.
+  """
+  canceledAt: DateTime
+
+  """
+  Person or system that canceled the order, as text from ClickFunnels.
+  """
+  canceledBy: String
+
+  """
+  Reason for the cancellation.
+  """
+  cancelReason: String
+
+  """
+  Detailed reason for the cancellation.
+  """
+  cancelDescription: String
+
+  """
+  Time of churn. ClickFunnels does not document how churn differs from cancellation.
+  """
+  churnedAt: DateTime
+
+  """
+  Internal notes about the order.
+  """
+  notes: String
+
+  """
+  Id of the order in another system.
+  """
+  externalId: String
+
+  """
+  Contact who placed the order. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID
+}
+
+"""
+Result of ` + "`" + `createOrder` + "`" + `.
+"""
+type CreateOrderPayload {
+  """
+  Order after the change. Null if the change was rejected.
+  """
+  order: Order @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 Input of ` + "`" + `updateOrder` + "`" + `.
 """
 input UpdateOrderInput @goModel(model: "map[string]any") {
@@ -9278,6 +9469,36 @@ type UpdateOrderPayload {
   Reasons why the change was rejected. Empty on success.
   """
   userErrors: [UserError!]!
+}
+
+"""
+The contact of a new order (2026 API).
+"""
+input OrderContactInput @goModel(model: "map[string]any") {
+  """
+  E-mail address of an existing contact of the workspace.
+  """
+  emailAddress: String!
+}
+
+"""
+A line item of a new order (2026 API).
+"""
+input OrderLineItemInput @goModel(model: "map[string]any") {
+  """
+  Variant of a product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  variantId: ID!
+
+  """
+  Price of a variant of the same product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  priceId: ID!
+
+  """
+  Quantity bought.
+  """
+  quantity: Int!
 }
 
 """
@@ -9441,7 +9662,142 @@ type OrderLineItem {
 }
 
 """
-The price of a line item of an order or invoice.
+Input of ` + "`" + `previewOrderLineItemChange` + "`" + ` and ` + "`" + `performOrderLineItemChange` + "`" + ` (2026 API).
+"""
+input OrderLineItemChangeInput @goModel(model: "map[string]any") {
+  """
+  Order's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  orderId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the order's workspace. Required unless ` + "`" + `orderId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of a line item in ` + "`" + `Order.lineItems` + "`" + `. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
+  """
+  lineItemId: ID!
+
+  """
+  New price, which also selects the variant. ` + "`" + `ProductPrice.changeOptions` + "`" + ` has the possible prices. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
+  """
+  priceId: ID!
+
+  """
+  Time of the change. Default: upgrades take effect now, and downgrades at the next renewal.
+  """
+  effectiveTime: OrderLineItemChangeTime
+
+  """
+  Whether the change is prorated. Default: upgrades are, and downgrades are not.
+  """
+  prorate: Boolean
+}
+
+"""
+The time when a change of a line item takes effect (2026 API).
+"""
+enum OrderLineItemChangeTime @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.OrderLineItemChangeTime") {
+  """
+  At once.
+  """
+  NOW
+
+  """
+  At the next renewal of the subscription.
+  """
+  NEXT_RENEWAL
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+Result of ` + "`" + `previewOrderLineItemChange` + "`" + ` and ` + "`" + `performOrderLineItemChange` + "`" + ` (2026 API).
+"""
+type OrderLineItemChangePayload {
+  """
+  Change, made or previewed. Null if it was rejected.
+  """
+  orderLineItemChange: OrderLineItemChange
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A change of the variant and price of a line item (2026 API).
+"""
+type OrderLineItemChange {
+  """
+  Whether the change is only previewed.
+  """
+  preview: Boolean
+
+  """
+  Line item before the change.
+  """
+  previousLineItem: OrderLineItem
+
+  """
+  Line item after the change.
+  """
+  newLineItem: OrderLineItem
+
+  """
+  Next invoice of the subscription after the change.
+  """
+  upcomingInvoice: UpcomingInvoice
+}
+
+"""
+The next invoice of a subscription, as the payment platform quotes it (2026 API).
+"""
+type UpcomingInvoice {
+  """
+  Date of the invoice.
+  """
+  nextInvoiceDate: DateTime
+
+  """
+  Three-letter code of the currency, in upper case.
+  """
+  currency: String
+
+  """
+  Total amount.
+  """
+  totalAmount: Money
+
+  """
+  Amount without taxes, shipping and discounts.
+  """
+  subtotalAmount: Money
+
+  """
+  Taxes included in the total.
+  """
+  taxAmount: Money
+
+  """
+  Shipping included in the total.
+  """
+  shippingAmount: Money
+
+  """
+  Amount of the discounts.
+  """
+  discountAmount: Money
+}
+
+"""
+The price of a line item of an order or invoice, or a price that a subscription can change to.
 """
 type OrderPrice {
   """
@@ -9453,6 +9809,16 @@ type OrderPrice {
   Short public id.
   """
   publicId: String
+
+  """
+  Name of the price (2026 API).
+  """
+  name: String
+
+  """
+  Key of the price (2026 API).
+  """
+  key: String @goField(name: "Code")
 
   """
   Amount of the price.
@@ -9648,7 +10014,17 @@ extend type Query {
 
 extend type Mutation {
   """
-  Changes an order. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  Creates an order. The payments of a new order are made in another system, which makes it an external order (2026 API). The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the order exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createOrder(
+    """
+    Input of ` + "`" + `createOrder` + "`" + `.
+    """
+    input: CreateOrderInput!
+  ): CreateOrderPayload
+
+  """
+  Changes an order. ClickFunnels changes only the notes of an order that is not external. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateOrder(
     """
@@ -9668,6 +10044,50 @@ extend input OrderFilter {
   Only orders that meet the filter behind this opaque token of ClickFunnels (2026 API).
   """
   stableId: String
+}
+
+extend type Mutation {
+  """
+  Previews another variant and price for a line item of a subscription, without any change (2026 API). Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  previewOrderLineItemChange(
+    """
+    Input of ` + "`" + `previewOrderLineItemChange` + "`" + `.
+    """
+    input: OrderLineItemChangeInput!
+  ): OrderLineItemChangePayload
+
+  """
+  Changes the variant and the price of a line item of a subscription (2026 API). Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  performOrderLineItemChange(
+    """
+    Input of ` + "`" + `performOrderLineItemChange` + "`" + `.
+    """
+    input: OrderLineItemChangeInput!
+  ): OrderLineItemChangePayload
+}
+
+extend input CreateOrderInput {
+  """
+  Contact who placed the order, by the e-mail address. Needed unless you give ` + "`" + `contactId` + "`" + `.
+  """
+  contactAttributes: OrderContactInput
+
+  """
+  Line items of the order. At least one.
+  """
+  lineItems: [OrderLineItemInput!]!
+
+  """
+  Shipping address.
+  """
+  shippingAddress: ShippingAddressInput
+
+  """
+  Billing address.
+  """
+  billingAddress: BillingAddressInput
 }
 
 extend input UpdateOrderInput {
@@ -9892,6 +10312,196 @@ input OrderInvoiceFilter {
   Only invoices whose ` + "`" + `externalId` + "`" + ` equals one of these values. At most 100 values.
   """
   externalIds: [String!]
+}
+
+"""
+Input of ` + "`" + `createOrderInvoice` + "`" + `.
+"""
+input CreateOrderInvoiceInput @goModel(model: "map[string]any") {
+  """
+  Order's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  orderId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the order's workspace. Required unless ` + "`" + `orderId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Invoice number that the customer sees.
+  """
+  invoiceNumber: String
+
+  """
+  Status of the payment, such as ` + "`" + `draft` + "`" + `, ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
+  """
+  status: String!
+
+  """
+  Type of the invoice.
+  """
+  invoiceType: OrderInvoiceType
+
+  """
+  Shipping included in the total.
+  """
+  shippingAmount: Decimal
+
+  """
+  Time when the invoice was issued.
+  """
+  issuedAt: DateTime
+
+  """
+  Time when the payment is due.
+  """
+  dueAt: DateTime
+
+  """
+  Time of the payment.
+  """
+  paidAt: DateTime
+
+  """
+  Id of the invoice in another system.
+  """
+  externalId: String!
+}
+
+"""
+Result of ` + "`" + `createOrderInvoice` + "`" + `.
+"""
+type CreateOrderInvoicePayload {
+  """
+  Invoice after the change. Null if the change was rejected.
+  """
+  orderInvoice: OrderInvoice @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateOrderInvoice` + "`" + `.
+"""
+input UpdateOrderInvoiceInput @goModel(model: "map[string]any") {
+  """
+  Invoice's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the invoice's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Invoice number that the customer sees.
+  """
+  invoiceNumber: String
+
+  """
+  Status of the payment, such as ` + "`" + `draft` + "`" + `, ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
+  """
+  status: String
+
+  """
+  Shipping included in the total.
+  """
+  shippingAmount: Decimal
+
+  """
+  Time when the invoice was issued.
+  """
+  issuedAt: DateTime
+
+  """
+  Time when the payment is due.
+  """
+  dueAt: DateTime
+
+  """
+  Time of the payment.
+  """
+  paidAt: DateTime
+
+  """
+  Id of the invoice in another system.
+  """
+  externalId: String
+}
+
+"""
+Result of ` + "`" + `updateOrderInvoice` + "`" + `.
+"""
+type UpdateOrderInvoicePayload {
+  """
+  Invoice after the change. Null if the change was rejected.
+  """
+  orderInvoice: OrderInvoice @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A line item of a new invoice (2026 API).
+"""
+input OrderInvoiceLineItemInput @goModel(model: "map[string]any") {
+  """
+  Variant of a product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  variantId: ID!
+
+  """
+  Price of a variant of the same product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  priceId: ID!
+
+  """
+  Quantity invoiced.
+  """
+  quantity: Int!
+
+  """
+  Amount of the line item.
+  """
+  amount: Decimal!
+
+  """
+  Description of the line item.
+  """
+  description: String
+}
+
+"""
+Changes of a line item of an invoice (2026 API).
+"""
+input UpdateOrderInvoiceLineItemInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `rawId` + "`" + ` of a line item in ` + "`" + `OrderInvoice.lineItems` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Quantity invoiced.
+  """
+  quantity: Int
+
+  """
+  Amount of the line item.
+  """
+  amount: Decimal
+
+  """
+  Description of the line item.
+  """
+  description: String
 }
 
 """
@@ -10258,6 +10868,42 @@ extend type Query {
     """
     workspaceId: ID
   ): OrderInvoice
+}
+
+extend type Mutation {
+  """
+  Creates an invoice. The order must be external (2026 API). The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the invoice exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createOrderInvoice(
+    """
+    Input of ` + "`" + `createOrderInvoice` + "`" + `.
+    """
+    input: CreateOrderInvoiceInput!
+  ): CreateOrderInvoicePayload
+
+  """
+  Changes an invoice. The order must be external (2026 API). An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateOrderInvoice(
+    """
+    Input of ` + "`" + `updateOrderInvoice` + "`" + `.
+    """
+    input: UpdateOrderInvoiceInput!
+  ): UpdateOrderInvoicePayload
+}
+
+extend input CreateOrderInvoiceInput {
+  """
+  Line items of the invoice.
+  """
+  lineItems: [OrderInvoiceLineItemInput!]
+}
+
+extend input UpdateOrderInvoiceInput {
+  """
+  Changes of line items. Other line items keep their values.
+  """
+  lineItems: [UpdateOrderInvoiceLineItemInput!]
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_invoice_restock.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -11279,6 +11925,81 @@ input PageFilter {
 }
 
 """
+Input of ` + "`" + `createPage` + "`" + `.
+"""
+input CreatePageInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the page.
+  """
+  name: String!
+
+  """
+  URL path of the page, without a domain.
+  """
+  currentPath: String
+
+  """
+  Description of the page.
+  """
+  description: String
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether search engines may index the page.
+  """
+  seoIndex: Boolean
+
+  """
+  The page's theme. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  themeId: ID
+
+  """
+  HTML for the head of the page.
+  """
+  headCode: String
+
+  """
+  HTML for the end of the page.
+  """
+  footerCode: String
+
+  """
+  Content of the page as markup.
+  """
+  markup: String
+}
+
+"""
+Result of ` + "`" + `createPage` + "`" + `.
+"""
+type CreatePagePayload {
+  """
+  Page after the change. Null if the change was rejected.
+  """
+  page: Page @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 Input of ` + "`" + `updatePage` + "`" + `.
 """
 input UpdatePageInput @goModel(model: "map[string]any") {
@@ -11384,6 +12105,61 @@ type ShowPageStep {
 }
 
 """
+The place of a page in a funnel (2026 API).
+"""
+input PageFunnelInput @goModel(model: "map[string]any") {
+  """
+  Funnel that gets a new step for the page. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call unless you give a ` + "`" + `publicId` + "`" + `.
+  """
+  funnelId: ID
+
+  """
+  ` + "`" + `rawId` + "`" + ` of a step in ` + "`" + `Page.showPageStep` + "`" + `, after which the new step is inserted. By default, the new step is the last one.
+  """
+  afterShowPageStepId: ID
+
+  """
+  ` + "`" + `rawId` + "`" + ` of an existing step in ` + "`" + `Page.showPageStep` + "`" + `, which then shows the page. ClickFunnels then ignores ` + "`" + `funnelId` + "`" + `.
+  """
+  showPageStepId: ID
+}
+
+"""
+Input of ` + "`" + `removePageProducts` + "`" + `.
+"""
+input RemovePageProductsInput @goModel(model: "map[string]any") {
+  """
+  Page's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  pageId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the page's workspace. Required unless ` + "`" + `pageId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Products to remove. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  productIds: [ID!]!
+}
+
+"""
+Result of ` + "`" + `removePageProducts` + "`" + `.
+"""
+type RemovePageProductsPayload {
+  """
+  Page after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  page: Page
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 Changes of a step of a funnel (2026 API).
 """
 input ShowPageStepInput @goModel(model: "map[string]any") {
@@ -11481,6 +12257,16 @@ extend type Query {
 
 extend type Mutation {
   """
+  Creates a page. It needs the 2026 API. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the page exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createPage(
+    """
+    Input of ` + "`" + `createPage` + "`" + `.
+    """
+    input: CreatePageInput!
+  ): CreatePagePayload
+
+  """
   Changes a page. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updatePage(
@@ -11489,6 +12275,40 @@ extend type Mutation {
     """
     input: UpdatePageInput!
   ): UpdatePagePayload @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Removes products from the funnel's step that shows a page (2026 API). A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  removePageProducts(
+    """
+    Input of ` + "`" + `removePageProducts` + "`" + `.
+    """
+    input: RemovePageProductsInput!
+  ): RemovePageProductsPayload
+}
+
+extend input CreatePageInput {
+  """
+  How ` + "`" + `headCode` + "`" + ` is combined with existing code.
+  """
+  headCodeMode: CodeMode
+
+  """
+  How ` + "`" + `footerCode` + "`" + ` is combined with existing code.
+  """
+  footerCodeMode: CodeMode
+
+  """
+  Place of the page in a funnel. Without it, the page is standalone.
+  """
+  funnel: PageFunnelInput
+
+  """
+  Changes of the funnel's step that shows the page. It needs ` + "`" + `funnel` + "`" + `.
+  """
+  showPageStep: ShowPageStepInput
 }
 
 extend input UpdatePageInput {
@@ -12657,6 +13477,11 @@ type ProductPrice implements Node {
   key: String @goField(name: "Code")
 
   """
+  Variants and prices that subscriptions with this price can change to (2026 API). Cost: 1 REST call per price.
+  """
+  changeOptions: ProductPriceChangeOptions @goField(forceResolver: true)
+
+  """
   Time of creation.
   """
   createdAt: DateTime
@@ -13000,6 +13825,61 @@ type UpdateProductPricePayload {
   Reasons why the change was rejected. Empty on success.
   """
   userErrors: [UserError!]!
+}
+
+"""
+Variants and prices that subscriptions can change to (2026 API).
+"""
+type ProductPriceChangeOptions {
+  """
+  Upgrades, one for each variant.
+  """
+  upgrade: [ProductPriceChangeOption!]
+
+  """
+  Downgrades, one for each variant.
+  """
+  downgrade: [ProductPriceChangeOption!]
+}
+
+"""
+An upgrade or downgrade of a subscription (2026 API).
+"""
+type ProductPriceChangeOption {
+  """
+  Variant to change to.
+  """
+  variant: ProductPriceChangeVariant
+}
+
+"""
+A variant that a subscription can change to (2026 API).
+"""
+type ProductPriceChangeVariant {
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id.
+  """
+  publicId: String
+
+  """
+  Name of the variant.
+  """
+  name: String
+
+  """
+  Prices of the variant that a subscription can change to.
+  """
+  prices: [OrderPrice!]
+
+  """
+  Product that has the variant. Cost: 1 REST call per 20 products; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  product: Product @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -19147,6 +20027,36 @@ type StyleEdge {
   node: Style!
 }
 
+"""
+Input of ` + "`" + `setDefaultTheme` + "`" + `.
+"""
+input SetDefaultThemeInput @goModel(model: "map[string]any") {
+  """
+  Theme's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the theme's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `setDefaultTheme` + "`" + `.
+"""
+type SetDefaultThemePayload {
+  """
+  Theme after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  theme: Theme
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
 extend type Workspace {
   """
   Themes of the workspace. Cost: 1 REST call per 20 themes.
@@ -19251,6 +20161,18 @@ extend type Mutation {
     """
     input: UpdateThemeInput!
   ): UpdateThemePayload @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Makes a theme the default of its workspace (2026 API). A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  setDefaultTheme(
+    """
+    Input of ` + "`" + `setDefaultTheme` + "`" + `.
+    """
+    input: SetDefaultThemeInput!
+  ): SetDefaultThemePayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/user.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -21184,6 +22106,16 @@ func (ec *executionContext) childFields_CreateFulfillmentPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type CreateFulfillmentPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateFunnelPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "funnel":
+		return ec.fieldContext_CreateFunnelPayload_funnel(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFunnelPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFunnelPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "funnelTag":
@@ -21204,6 +22136,26 @@ func (ec *executionContext) childFields_CreateImagePayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type CreateImagePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateOrderInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderInvoice":
+		return ec.fieldContext_CreateOrderInvoicePayload_orderInvoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateOrderInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateOrderInvoicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_CreateOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "orderTag":
@@ -21212,6 +22164,16 @@ func (ec *executionContext) childFields_CreateOrderTagPayload(ctx context.Contex
 		return ec.fieldContext_CreateOrderTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateOrderTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreatePagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "page":
+		return ec.fieldContext_CreatePagePayload_page(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreatePagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreatePagePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateProductCollectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -23116,12 +24078,40 @@ func (ec *executionContext) childFields_OrderLineItem(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type OrderLineItem", field.Name)
 }
 
+func (ec *executionContext) childFields_OrderLineItemChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "preview":
+		return ec.fieldContext_OrderLineItemChange_preview(ctx, field)
+	case "previousLineItem":
+		return ec.fieldContext_OrderLineItemChange_previousLineItem(ctx, field)
+	case "newLineItem":
+		return ec.fieldContext_OrderLineItemChange_newLineItem(ctx, field)
+	case "upcomingInvoice":
+		return ec.fieldContext_OrderLineItemChange_upcomingInvoice(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderLineItemChange", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderLineItemChangePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderLineItemChange":
+		return ec.fieldContext_OrderLineItemChangePayload_orderLineItemChange(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_OrderLineItemChangePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderLineItemChangePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_OrderPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "rawId":
 		return ec.fieldContext_OrderPrice_rawId(ctx, field)
 	case "publicId":
 		return ec.fieldContext_OrderPrice_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_OrderPrice_name(ctx, field)
+	case "key":
+		return ec.fieldContext_OrderPrice_key(ctx, field)
 	case "amount":
 		return ec.fieldContext_OrderPrice_amount(ctx, field)
 	case "currency":
@@ -23596,6 +24586,8 @@ func (ec *executionContext) childFields_ProductPrice(ctx context.Context, field 
 		return ec.fieldContext_ProductPrice_archived(ctx, field)
 	case "key":
 		return ec.fieldContext_ProductPrice_key(ctx, field)
+	case "changeOptions":
+		return ec.fieldContext_ProductPrice_changeOptions(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_ProductPrice_createdAt(ctx, field)
 	case "updatedAt":
@@ -23608,6 +24600,40 @@ func (ec *executionContext) childFields_ProductPrice(ctx context.Context, field 
 		return ec.fieldContext_ProductPrice_workspace(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductPrice", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceChangeOption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "variant":
+		return ec.fieldContext_ProductPriceChangeOption_variant(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceChangeOption", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceChangeOptions(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "upgrade":
+		return ec.fieldContext_ProductPriceChangeOptions_upgrade(ctx, field)
+	case "downgrade":
+		return ec.fieldContext_ProductPriceChangeOptions_downgrade(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceChangeOptions", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceChangeVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_ProductPriceChangeVariant_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ProductPriceChangeVariant_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ProductPriceChangeVariant_name(ctx, field)
+	case "prices":
+		return ec.fieldContext_ProductPriceChangeVariant_prices(ctx, field)
+	case "product":
+		return ec.fieldContext_ProductPriceChangeVariant_product(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceChangeVariant", field.Name)
 }
 
 func (ec *executionContext) childFields_ProductPriceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -23884,6 +24910,16 @@ func (ec *executionContext) childFields_RemoveOrderTagPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type RemoveOrderTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RemovePageProductsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "page":
+		return ec.fieldContext_RemovePageProductsPayload_page(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemovePageProductsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemovePageProductsPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReorderFormFieldsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "formFieldSet":
@@ -24148,6 +25184,16 @@ func (ec *executionContext) childFields_ScheduledEventType(ctx context.Context, 
 		return ec.fieldContext_ScheduledEventType_name(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ScheduledEventType", field.Name)
+}
+
+func (ec *executionContext) childFields_SetDefaultThemePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "theme":
+		return ec.fieldContext_SetDefaultThemePayload_theme(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetDefaultThemePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetDefaultThemePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ShippingLocationGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -24722,6 +25768,26 @@ func (ec *executionContext) childFields_UnarchiveProductPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type UnarchiveProductPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpcomingInvoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nextInvoiceDate":
+		return ec.fieldContext_UpcomingInvoice_nextInvoiceDate(ctx, field)
+	case "currency":
+		return ec.fieldContext_UpcomingInvoice_currency(ctx, field)
+	case "totalAmount":
+		return ec.fieldContext_UpcomingInvoice_totalAmount(ctx, field)
+	case "subtotalAmount":
+		return ec.fieldContext_UpcomingInvoice_subtotalAmount(ctx, field)
+	case "taxAmount":
+		return ec.fieldContext_UpcomingInvoice_taxAmount(ctx, field)
+	case "shippingAmount":
+		return ec.fieldContext_UpcomingInvoice_shippingAmount(ctx, field)
+	case "discountAmount":
+		return ec.fieldContext_UpcomingInvoice_discountAmount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpcomingInvoice", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateBlogPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "blog":
@@ -24920,6 +25986,16 @@ func (ec *executionContext) childFields_UpdateImagePayload(ctx context.Context, 
 		return ec.fieldContext_UpdateImagePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateImagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateOrderInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderInvoice":
+		return ec.fieldContext_UpdateOrderInvoicePayload_orderInvoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateOrderInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateOrderInvoicePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

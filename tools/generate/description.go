@@ -44,6 +44,8 @@ type Resource struct {
 	Naming       string // ALWAYS, SOMETIMES or IGNORED
 	Noun, Plural string
 	Note         string // appended to the description of its lists
+	CreateNote   string // in the description of the mutation that creates records
+	UpdateNote   string // in the description of the mutation that changes records
 	Accounts     bool   // whether it is on the accounts host
 	Lists        []List
 	Filters      []string
@@ -253,6 +255,7 @@ func (d *Description) readResources() error {
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
 			r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
 			r.Note, r.Field = args.text("note", ""), args.text("field", "")
+			r.CreateNote, r.UpdateNote = args.text("createNote", ""), args.text("updateNote", "")
 			r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
 			if r.Whole {
 				r.Connect, r.Note = "connectWhole", strings.TrimSpace(r.Note+" ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected.")

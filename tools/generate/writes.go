@@ -13,11 +13,11 @@ func (e *expansion) writes(r *Resource) {
 	for _, write := range r.Write {
 		switch write {
 		case "CREATE":
-			e.mutation(r, "create", "Creates "+article(r.Noun)+". The server never repeats a create that may have succeeded. After an error with `outcome: \"UNKNOWN\"`, check whether the "+r.Noun+" exists before you retry. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
+			e.mutation(r, "create", "Creates "+article(r.Noun)+". "+noted(r.CreateNote)+"The server never repeats a create that may have succeeded. After an error with `outcome: \"UNKNOWN\"`, check whether the "+r.Noun+" exists before you retry. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Create"+r.Type.Name+"Input", "Input of `create"+r.Type.Name+"`.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
 				recordPayload(r, "create"))
 		case "UPDATE":
-			e.mutation(r, "update", "Changes "+article(r.Noun)+". An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
+			e.mutation(r, "update", "Changes "+article(r.Noun)+". "+noted(r.UpdateNote)+"An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Update"+r.Type.Name+"Input", "Input of `update"+r.Type.Name+"`.", append(e.target(r), e.inputs(r, "update")...)...),
 				recordPayload(r, "update"))
 		case "DELETE":
@@ -31,6 +31,14 @@ func (e *expansion) writes(r *Resource) {
 			input(upperFirst(action)+r.Type.Name+"Input", "Input of `"+action+r.Type.Name+"`.", e.target(r)...),
 			recordPayload(r, action))
 	}
+}
+
+// noted returns a sentence with a space after it, or "".
+func noted(sentence string) string {
+	if sentence == "" {
+		return ""
+	}
+	return sentence + " "
 }
 
 // inflected returns a verb in the third person, such as cancels.

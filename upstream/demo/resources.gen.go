@@ -451,19 +451,20 @@ var Resources = []Resource{
 	},
 	{
 		Type: "Funnel", Kind: "funnel", Path: "funnels", List: "workspaces/*/funnels", Field: "funnels",
-		Parent: "Workspace", ParentKey: "workspace_id", Body: "funnel", Write: []string{"UPDATE"}, Filters: []string{"id"},
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "funnel", Write: []string{"CREATE", "UPDATE"}, Filters: []string{"id"},
 		Fields: []Field{
-			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "", Update: "OPTIONAL"},
+			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "archived", Key: "archived", Type: "Boolean"},
-			{Name: "currentPath", Key: "current_path", Type: "String"},
-			{Name: "liveMode", Key: "live_mode", Type: "Boolean", Input: "liveMode", Create: "", Update: "OPTIONAL"},
+			{Name: "currentPath", Key: "current_path", Type: "String", Input: "currentPath", Create: "OPTIONAL", Update: ""},
+			{Name: "liveMode", Key: "live_mode", Type: "Boolean", Input: "liveMode", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "faviconImageId", Key: "favicon_image_id", Type: "ID"},
 			{Name: "faviconImage", Key: "favicon_image_id", To: "Image"},
 			{Name: "headCode", Key: "head_code", Type: "String", Input: "headCode", Create: "OPTIONAL", Update: "OPTIONAL", Expand: true},
 			{Name: "footerCode", Key: "footer_code", Type: "String", Input: "footerCode", Create: "OPTIONAL", Update: "OPTIONAL", Expand: true},
 			{Name: "domain", Key: "domain_id", To: "Domain", Input: "domainId", Create: "OPTIONAL", Update: "OPTIONAL"},
-			{Name: "headCodeMode", Key: "head_code_mode", Type: "CodeMode", InputOnly: true, Input: "headCodeMode", Create: "", Update: "OPTIONAL", Word: "APPEND"},
-			{Name: "footerCodeMode", Key: "footer_code_mode", Type: "CodeMode", InputOnly: true, Input: "footerCodeMode", Create: "", Update: "OPTIONAL", Word: "APPEND"},
+			{Name: "tagIds", Key: "tag_ids", Type: "ID", InputOnly: true, Input: "tagIds", Create: "OPTIONAL", Update: "", List: true, Of: "FunnelTag"},
+			{Name: "headCodeMode", Key: "head_code_mode", Type: "CodeMode", InputOnly: true, Input: "headCodeMode", Create: "OPTIONAL", Update: "OPTIONAL", Word: "APPEND"},
+			{Name: "footerCodeMode", Key: "footer_code_mode", Type: "CodeMode", InputOnly: true, Input: "footerCodeMode", Create: "OPTIONAL", Update: "OPTIONAL", Word: "APPEND"},
 		},
 	},
 	{
@@ -486,7 +487,7 @@ var Resources = []Resource{
 	},
 	{
 		Type: "Order", Kind: "order", Path: "orders", List: "workspaces/*/orders", Field: "orders",
-		Parent: "Workspace", ParentKey: "workspace_id", Body: "order", Write: []string{"UPDATE"}, Filters: []string{"id", "contact_id", "order_type", "live_mode"},
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "order", Write: []string{"CREATE", "UPDATE"}, Filters: []string{"id", "contact_id", "order_type", "live_mode"},
 		Fields: []Field{
 			{Name: "orderNumber", Key: "order_number", Type: "String"},
 			{Name: "liveMode", Key: "live_mode", Type: "Boolean", Input: "liveMode", Create: "REQUIRED", Update: ""},
@@ -609,6 +610,8 @@ var Resources = []Resource{
 				{Name: "price", Key: "products_price", Type: "OrderPrice", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
+					{Name: "name", Key: "name", Type: "String"},
+					{Name: "key", Key: "key", Type: "String"},
 					{Name: "amount", Key: "", Type: "Money", Fields: []Field{
 						{Name: "amount", Key: "amount", Type: "Decimal"},
 						{Name: "currency", Key: "currency", Type: "String"},
@@ -644,9 +647,17 @@ var Resources = []Resource{
 				{Name: "code", Key: "code", Type: "String"},
 				{Name: "default", Key: "default", Type: "Boolean"},
 			}},
-			{Name: "contact", Key: "contact_id", To: "Contact"},
+			{Name: "contact", Key: "contact_id", To: "Contact", Input: "contactId", Create: "OPTIONAL", Update: ""},
 			{Name: "page", Key: "page_id", To: "Page"},
-			{Name: "shippingAddress", Key: "", Type: "ShippingAddressInput", InputOnly: true, Input: "shippingAddress", Create: "", Update: "OPTIONAL", Fields: []Field{
+			{Name: "contactAttributes", Key: "contact_attributes", Type: "OrderContactInput", InputOnly: true, Input: "contactAttributes", Create: "OPTIONAL", Update: "", Fields: []Field{
+				{Name: "emailAddress", Key: "email_address", Type: "String"},
+			}},
+			{Name: "lineItems", Key: "line_items_attributes", Type: "OrderLineItemInput", InputOnly: true, Input: "lineItems", Create: "REQUIRED", Update: "", List: true, Fields: []Field{
+				{Name: "variantId", Key: "variant_id", Type: "ID", Input: "variantId", Create: "", Update: "", Of: "ProductVariant"},
+				{Name: "priceId", Key: "products_price_id", Type: "ID", Input: "priceId", Create: "", Update: "", Of: "ProductPrice"},
+				{Name: "quantity", Key: "quantity", Type: "Int"},
+			}},
+			{Name: "shippingAddress", Key: "", Type: "ShippingAddressInput", InputOnly: true, Input: "shippingAddress", Create: "OPTIONAL", Update: "OPTIONAL", Fields: []Field{
 				{Name: "firstName", Key: "shipping_address_first_name", Type: "String"},
 				{Name: "lastName", Key: "shipping_address_last_name", Type: "String"},
 				{Name: "organizationName", Key: "shipping_address_organization_name", Type: "String"},
@@ -658,7 +669,7 @@ var Resources = []Resource{
 				{Name: "country", Key: "shipping_address_country", Type: "String"},
 				{Name: "postalCode", Key: "shipping_address_postal_code", Type: "String"},
 			}},
-			{Name: "billingAddress", Key: "", Type: "BillingAddressInput", InputOnly: true, Input: "billingAddress", Create: "", Update: "OPTIONAL", Fields: []Field{
+			{Name: "billingAddress", Key: "", Type: "BillingAddressInput", InputOnly: true, Input: "billingAddress", Create: "OPTIONAL", Update: "OPTIONAL", Fields: []Field{
 				{Name: "streetOne", Key: "billing_address_street_one", Type: "String"},
 				{Name: "streetTwo", Key: "billing_address_street_two", Type: "String"},
 				{Name: "city", Key: "billing_address_city", Type: "String"},
@@ -670,12 +681,13 @@ var Resources = []Resource{
 	},
 	{
 		Type: "OrderInvoice", Kind: "order_invoice", Path: "orders/invoices", List: "workspaces/*/orders/invoices", Field: "orderInvoices",
-		Parent: "Workspace", ParentKey: "workspace_id", Body: "orders_invoice", Write: []string{}, Filters: []string{"id", "status", "invoice_type", "invoice_number", "external_id"},
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "orders_invoice", Write: []string{"CREATE", "UPDATE"}, Filters: []string{"id", "status", "invoice_type", "invoice_number", "external_id"},
+		CreateParent: "Order", CreatePath: "orders/*/invoices", CreateKey: "order_id",
 		Owner: "order",
 		Fields: []Field{
-			{Name: "invoiceNumber", Key: "invoice_number", Type: "String"},
-			{Name: "status", Key: "status", Type: "String"},
-			{Name: "invoiceType", Key: "invoice_type", Type: "OrderInvoiceType", Word: "INITIAL"},
+			{Name: "invoiceNumber", Key: "invoice_number", Type: "String", Input: "invoiceNumber", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "status", Key: "status", Type: "String", Input: "status", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "invoiceType", Key: "invoice_type", Type: "OrderInvoiceType", Input: "invoiceType", Create: "OPTIONAL", Update: "", Word: "INITIAL"},
 			{Name: "dueAmount", Key: "", Type: "Money", Fields: []Field{
 				{Name: "amount", Key: "due_amount", Type: "Decimal"},
 				{Name: "currency", Key: "currency", Type: "String"},
@@ -692,6 +704,7 @@ var Resources = []Resource{
 				{Name: "amount", Key: "tax_amount", Type: "Decimal"},
 				{Name: "currency", Key: "currency", Type: "String"},
 			}},
+			{Name: "shippingAmount", Key: "shipping_amount", Type: "Decimal", InputOnly: true, Input: "shippingAmount", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "shippingAmount", Key: "", Type: "Money", Fields: []Field{
 				{Name: "amount", Key: "shipping_amount", Type: "Decimal"},
 				{Name: "currency", Key: "currency", Type: "String"},
@@ -701,13 +714,13 @@ var Resources = []Resource{
 				{Name: "currency", Key: "currency", Type: "String"},
 			}},
 			{Name: "currency", Key: "currency", Type: "String"},
-			{Name: "issuedAt", Key: "issued_at", Type: "DateTime"},
-			{Name: "dueAt", Key: "due_at", Type: "DateTime"},
-			{Name: "paidAt", Key: "paid_at", Type: "DateTime"},
+			{Name: "issuedAt", Key: "issued_at", Type: "DateTime", Input: "issuedAt", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "dueAt", Key: "due_at", Type: "DateTime", Input: "dueAt", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "paidAt", Key: "paid_at", Type: "DateTime", Input: "paidAt", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "fulfillmentStatus", Key: "fulfillment_status", Type: "String"},
 			{Name: "eligibleForFulfillment", Key: "eligible_for_fulfillment", Type: "Boolean"},
 			{Name: "paymentProcessor", Key: "payment_processor", Type: "String"},
-			{Name: "externalId", Key: "external_id", Type: "String"},
+			{Name: "externalId", Key: "external_id", Type: "String", Input: "externalId", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "visits", Key: "visits", Type: "OrderVisits", Fields: []Field{
 				{Name: "lastVisit", Key: "last_visit", Type: "Visit", Fields: []Field{
 					{Name: "uuid", Key: "uuid", Type: "String"},
@@ -797,6 +810,8 @@ var Resources = []Resource{
 				{Name: "price", Key: "products_price", Type: "OrderPrice", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
+					{Name: "name", Key: "name", Type: "String"},
+					{Name: "key", Key: "key", Type: "String"},
 					{Name: "amount", Key: "", Type: "Money", Fields: []Field{
 						{Name: "amount", Key: "amount", Type: "Decimal"},
 						{Name: "currency", Key: "currency", Type: "String"},
@@ -818,6 +833,13 @@ var Resources = []Resource{
 			}},
 			{Name: "order", Key: "order_id", To: "Order"},
 			{Name: "contact", Key: "contact_id", To: "Contact"},
+			{Name: "lineItems", Key: "line_items_attributes", Type: "OrderInvoiceLineItemInput", InputOnly: true, Input: "lineItems", Create: "OPTIONAL", Update: "OPTIONAL", List: true, Fields: []Field{
+				{Name: "variantId", Key: "variant_id", Type: "ID", Input: "variantId", Create: "", Update: "", Of: "ProductVariant"},
+				{Name: "priceId", Key: "products_price_id", Type: "ID", Input: "priceId", Create: "", Update: "", Of: "ProductPrice"},
+				{Name: "quantity", Key: "quantity", Type: "Int"},
+				{Name: "amount", Key: "amount", Type: "Decimal"},
+				{Name: "description", Key: "description", Type: "String"},
+			}},
 		},
 	},
 	{
@@ -878,17 +900,17 @@ var Resources = []Resource{
 	},
 	{
 		Type: "Page", Kind: "page", Path: "pages", List: "workspaces/*/pages", Field: "pages",
-		Parent: "Workspace", ParentKey: "workspace_id", Body: "page", Write: []string{"UPDATE"}, Filters: []string{"id", "funnel_ids", "theme_id", "funnel_pages"},
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "page", Write: []string{"CREATE", "UPDATE"}, Filters: []string{"id", "funnel_ids", "theme_id", "funnel_pages"},
 		Fields: []Field{
-			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "", Update: "OPTIONAL"},
+			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "type", Key: "type", Type: "String"},
 			{Name: "url", Key: "url", Type: "String"},
-			{Name: "currentPath", Key: "current_path", Type: "String"},
+			{Name: "currentPath", Key: "current_path", Type: "String", Input: "currentPath", Create: "OPTIONAL", Update: ""},
 			{Name: "description", Key: "description", Type: "String", Input: "description", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "seoTitle", Key: "seo_title", Type: "String", Input: "seoTitle", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "seoDescription", Key: "seo_description", Type: "String", Input: "seoDescription", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "seoIndex", Key: "seo_index", Type: "Boolean", Input: "seoIndex", Create: "OPTIONAL", Update: "OPTIONAL"},
-			{Name: "themeId", Key: "theme_id", Type: "ID"},
+			{Name: "themeId", Key: "theme_id", Type: "ID", Input: "themeId", Create: "OPTIONAL", Update: "", Of: "Theme"},
 			{Name: "headCode", Key: "head_code", Type: "String", Input: "headCode", Create: "OPTIONAL", Update: "OPTIONAL", Expand: true},
 			{Name: "footerCode", Key: "footer_code", Type: "String", Input: "footerCode", Create: "OPTIONAL", Update: "OPTIONAL", Expand: true},
 			{Name: "markup", Key: "markup", Type: "String", Input: "markup", Create: "OPTIONAL", Update: "OPTIONAL", Expand: true},
@@ -900,9 +922,14 @@ var Resources = []Resource{
 				{Name: "sortOrder", Key: "sort_order", Type: "Int"},
 			}},
 			{Name: "funnel", Key: "funnel_id", To: "Funnel"},
-			{Name: "headCodeMode", Key: "head_code_mode", Type: "CodeMode", InputOnly: true, Input: "headCodeMode", Create: "", Update: "OPTIONAL", Word: "APPEND"},
-			{Name: "footerCodeMode", Key: "footer_code_mode", Type: "CodeMode", InputOnly: true, Input: "footerCodeMode", Create: "", Update: "OPTIONAL", Word: "APPEND"},
-			{Name: "showPageStep", Key: "show_page_step", Type: "ShowPageStepInput", InputOnly: true, Input: "showPageStep", Create: "", Update: "OPTIONAL", Fields: []Field{
+			{Name: "headCodeMode", Key: "head_code_mode", Type: "CodeMode", InputOnly: true, Input: "headCodeMode", Create: "OPTIONAL", Update: "OPTIONAL", Word: "APPEND"},
+			{Name: "footerCodeMode", Key: "footer_code_mode", Type: "CodeMode", InputOnly: true, Input: "footerCodeMode", Create: "OPTIONAL", Update: "OPTIONAL", Word: "APPEND"},
+			{Name: "funnel", Key: "funnel", Type: "PageFunnelInput", InputOnly: true, Input: "funnel", Create: "OPTIONAL", Update: "", Fields: []Field{
+				{Name: "funnelId", Key: "funnel_id", Type: "ID", Input: "funnelId", Create: "", Update: "", Of: "Funnel"},
+				{Name: "afterShowPageStepId", Key: "after_show_page_step_id", Type: "ID"},
+				{Name: "showPageStepId", Key: "show_page_step_id", Type: "ID", Input: "showPageStepId", Create: "", Update: ""},
+			}},
+			{Name: "showPageStep", Key: "show_page_step", Type: "ShowPageStepInput", InputOnly: true, Input: "showPageStep", Create: "OPTIONAL", Update: "OPTIONAL", Fields: []Field{
 				{Name: "productIds", Key: "product_ids", Type: "ID", List: true, Input: "productIds", Create: "", Update: "", Of: "Product"},
 			}},
 		},

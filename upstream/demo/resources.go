@@ -45,7 +45,7 @@ type Field struct {
 	// Type is the type in the schema. To is the type that a relation leads to. Of is the type whose
 	// records an id without a relation names.
 	Type, To, Of string
-	List     bool
+	List         bool
 	// Input is the field's name in inputs. Create and Update tell whether the write accepts the field:
 	// REQUIRED, OPTIONAL or empty.
 	Input, Create, Update string
@@ -366,13 +366,23 @@ func (r *fixtures) adapt(w *writes, t *table) {
 	switch t.resource.Type {
 	case "Funnel":
 		w.applied, w.expands = codeAttributes, true
-		also(func(funnel row, given map[string]any) string {
-			setCode(t, funnel, given)
-			return ""
-		})
+		also(r.setFunnel)
 	case "Page":
-		w.applied, w.expands = append(codeAttributes, "show_page_step"), true
+		w.applied, w.expands = append(codeAttributes, "funnel", "show_page_step"), true
 		also(r.setPage)
+	case "Order":
+		w.applied = []string{"contact_attributes", "line_items_attributes"}
+		also(r.setOrder)
+	case "OrderInvoice":
+		w.applied = []string{"line_items_attributes"}
+		w.missing = func(order row) string {
+			if known, ok := r.orders.find(fmt.Sprint(cmp.Or(order["order_id"], any(order.id())))); !ok || known["payment_processor"] != "external" {
+				return "No such external order"
+			}
+			return ""
+		}
+		w.created = func(row, map[string]any) { r.workspaceInvoices.rows = t.rows }
+		also(r.setInvoice)
 	}
 }
 

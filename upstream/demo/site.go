@@ -90,8 +90,8 @@ func (r *fixtures) addPages(workspace row) []row {
 
 // newStep returns a step of a funnel that shows a page, without products.
 func (r *fixtures) newStep(name, path any, place int) row {
+	id := 7 + r.steps
 	r.steps++
-	id := 35_000 + r.steps
 	return row{"id": id, "public_id": publicID(id), "name": name, "current_path": path, "sort_order": place, "products": []row{}}
 }
 
@@ -137,9 +137,57 @@ func (r *fixtures) productsIn(workspace any, ids any) (products []row, ok bool) 
 	return products, true
 }
 
-// setPage sets the code and the products of a page.
+// setFunnel sets the code, the tags and the path of a funnel.
+func (r *fixtures) setFunnel(funnel row, given map[string]any) (refusal string) {
+	setCode(r.funnels, funnel, given)
+	if funnel["tags"] == nil {
+		funnel["tags"] = []row{}
+	}
+	if ids, ok := given["tag_ids"].([]any); ok {
+		tags := make([]row, len(ids))
+		for i, id := range ids {
+			tag, _ := r.tables["FunnelTag"].find(idText(id))
+			tags[i] = only(tag, "id", "public_id", "name", "color")
+		}
+		funnel["tags"] = tags
+	}
+	if funnel["current_path"] == nil {
+		funnel["current_path"] = fmt.Sprintf("/%v", funnel.id())
+	}
+	return ""
+}
+
+// place puts a new page into a funnel.
+func (r *fixtures) place(page row, within map[string]any) (refusal string) {
+	if id := within["show_page_step_id"]; id != nil {
+		i := slices.IndexFunc(r.pages.children[page["workspace_id"]], func(other row) bool {
+			step, ok := other["show_page_step"].(row)
+			return ok && step.is(idText(id))
+		})
+		if i < 0 {
+			return "Show page step must exist"
+		}
+		shown := r.pages.children[page["workspace_id"]][i]
+		page["show_page_step"], page["funnel"] = shown["show_page_step"], shown["funnel"]
+	} else {
+		funnel, ok := r.funnels.find(fmt.Sprint(within["funnel_id"]))
+		if !ok || funnel["workspace_id"] != page["workspace_id"] {
+			return "Funnel must exist"
+		}
+		page["show_page_step"], page["funnel"] = r.newStep(page["name"], page["current_path"], len(stepNames)), only(funnel, "id", "public_id", "name")
+	}
+	page["type"] = "funnel_page"
+	return ""
+}
+
+// setPage sets the code, the funnel and the products of a page.
 func (r *fixtures) setPage(page row, given map[string]any) (refusal string) {
 	setCode(r.pages, page, given)
+	if within, ok := given["funnel"].(map[string]any); ok {
+		if refusal := r.place(page, within); refusal != "" {
+			return refusal
+		}
+	}
 	change, _ := given["show_page_step"].(map[string]any)
 	if change["product_ids"] == nil {
 		return ""
