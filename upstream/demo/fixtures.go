@@ -63,6 +63,11 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	}
 	indexed(slices.Concat(others, tables, derived))
 	r.fillDerived()
+	for _, funnel := range r.funnels.rows {
+		if funnel["name"] == funnelNames[0] {
+			funnel["domain_id"] = r.tables["Domain"].children[funnel["workspace_id"]][0].id()
+		}
+	}
 	return slices.Concat(tables, derived)
 }
 

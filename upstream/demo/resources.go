@@ -368,7 +368,7 @@ func (r *fixtures) adapt(w *writes, t *table) {
 		w.applied, w.expands = codeAttributes, true
 		also(r.setFunnel)
 	case "Page":
-		w.applied, w.expands = append(codeAttributes, "funnel", "show_page_step"), true
+		w.applied, w.expands = slices.Concat(codeAttributes, []string{"funnel", "show_page_step"}), true
 		also(r.setPage)
 	case "Order":
 		w.applied = []string{"contact_attributes", "line_items_attributes"}

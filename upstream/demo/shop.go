@@ -280,7 +280,7 @@ func (r *fixtures) setOrder(order row, given map[string]any) (refusal string) {
 	with(order, nulls("page_id", "order_page", "affiliate", "referral_code", "previous_line_item", "page_name", "funnel_name"))
 	with(order, row{
 		"line_items": lines, "total_amount": strconv.FormatFloat(total, 'f', 2, 64), "tax_amount": "0.00", "payment_processor": "external",
-		"order_number": fmt.Sprint(order.id()), "tag_ids": []int64{}, "discount_ids": []int64{}, "contact_groups": []row{}, "segments": []row{},
+		"order_number": strconv.FormatInt(order.id(), 10), "tag_ids": []int64{}, "discount_ids": []int64{}, "contact_groups": []row{}, "segments": []row{},
 	})
 	return ""
 }

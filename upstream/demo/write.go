@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -192,7 +193,7 @@ func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r r
 		}
 	}
 	var refusals []string
-	_, isKnown := t.find(fmt.Sprint(r.id()))
+	_, isKnown := t.find(strconv.FormatInt(r.id(), 10))
 	for _, key := range t.writes.required {
 		if _, isGiven := given[key]; isKnown && !isGiven {
 			continue
