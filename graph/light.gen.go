@@ -42,7 +42,7 @@ var (
 	embeddedFunnelTags                   = funnelTagRefFields.with("publicId", "name", "color")
 	imageRefFields                       = fieldSet{"Image", []string{"id", "rawId", "workspace"}, []string{}}
 	orderRefFields                       = fieldSet{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "appliedTags", "transactions"}}
-	embeddedOrderInvoiceOrder            = orderRefFields.with("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount.amount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
+	embeddedOrderInvoiceOrder            = orderRefFields.with("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount.amount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "originationChannelPublicId", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
 	orderInvoiceRefFields                = fieldSet{"OrderInvoice", []string{"id", "rawId", "workspace"}, []string{}}
 	orderInvoiceRestockRefFields         = fieldSet{"OrderInvoiceRestock", []string{"id", "rawId", "workspace"}, []string{}}
 	orderTagRefFields                    = fieldSet{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}
@@ -51,6 +51,7 @@ var (
 	pageRefFields                        = fieldSet{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, []string{}}
 	embeddedOrderPage                    = pageRefFields.with("publicId", "name")
 	productRefFields                     = fieldSet{"Product", []string{"id", "rawId", "workspace"}, []string{"variants", "prices"}}
+	embeddedShowPageStepProducts         = productRefFields.with("publicId", "name")
 	productVariantRefFields              = fieldSet{"ProductVariant", []string{"id", "rawId", "workspace"}, []string{}}
 	productPriceRefFields                = fieldSet{"ProductPrice", []string{"id", "rawId", "workspace"}, []string{}}
 	productCollectionRefFields           = fieldSet{"ProductCollection", []string{"id", "rawId", "workspace"}, []string{}}

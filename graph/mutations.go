@@ -1,11 +1,13 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/go-json-experiment/json/jsontext"
@@ -199,9 +201,75 @@ func asText(key string) completion {
 	}
 }
 
+// within returns a completion that completes the object in a field, or each object of a list.
+func within(field string, complete completion) completion {
+	return func(ctx context.Context, workspace string, body map[string]any) error {
+		objects, ok := body[snakeCase(field)].([]map[string]any)
+		if object, single := body[snakeCase(field)].(map[string]any); single {
+			objects, ok = []map[string]any{object}, true
+		}
+		if !ok {
+			return nil
+		}
+		if len(objects) > maxInputIDs {
+			return aboutField(field, badInput("There are %d objects; there can be %d.", len(objects), maxInputIDs))
+		}
+		errs := make([]error, len(objects))
+		var wg sync.WaitGroup
+		for i, object := range objects { // side by side, as their ids can need calls
+			wg.Go(func() { errs[i] = complete(ctx, workspace, object) })
+		}
+		wg.Wait()
+		return aboutField(field, cmp.Or(errs...))
+	}
+}
+
+// spread returns a completion that replaces the object in a field by keys of the body, such as
+// shipping_address_city. Null clears all keys of the object.
+func spread(field string, keys ...string) completion {
+	return func(_ context.Context, _ string, body map[string]any) error {
+		prefix := snakeCase(field)
+		value, given := body[prefix]
+		if !given {
+			return nil
+		}
+		object, _ := value.(map[string]any)
+		for _, key := range keys {
+			if part, given := object[key]; given || object == nil {
+				body[prefix+"_"+key] = part
+			}
+		}
+		delete(body, prefix)
+		return nil
+	}
+}
+
 // recordID returns a completion for a field that names a record of the workspace by an id in any
 // form. The body holds its raw id under the key.
 func recordID[T any, P keyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+	return namedRecord(field, key, records, kind, rawIDs[T, P])
+}
+
+// recordIDs is [recordID] for a field that names several records.
+func recordIDs[T any, P keyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+	return namedRecords(field, key, records, kind, rawIDs[T, P])
+}
+
+// publicID is [recordID] for a key that holds the record's public id.
+func publicID[T any, P publicKeyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+	return namedRecord(field, key, records, kind, publicIDs[T, P])
+}
+
+// publicRecordIDs is [publicID] for a field that names several records.
+func publicRecordIDs[T any, P publicKeyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+	return namedRecords(field, key, records, kind, publicIDs[T, P])
+}
+
+// idForm returns the ids of a workspace's records in the form that bodies take.
+type idForm[T any] func(ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string) ([]jsontext.Value, error)
+
+// namedRecord is [recordID] with a form of the id.
+func namedRecord[T any](field, key string, records *loader.Resource[T], kind upstream.Kind, form idForm[T]) completion {
 	return func(ctx context.Context, workspace string, body map[string]any) error {
 		var id *string
 		switch given := body[snakeCase(field)].(type) {
@@ -213,29 +281,29 @@ func recordID[T any, P keyed[T]](field, key string, records *loader.Resource[T],
 		if id == nil {
 			return renamed(field, key)(ctx, workspace, body)
 		}
-		raw, err := rawIDs[T, P](ctx, records, kind, workspace, []string{*id})
+		formed, err := form(ctx, records, kind, workspace, []string{*id})
 		if err != nil {
 			return aboutField(field, err)
 		}
 		delete(body, snakeCase(field))
-		body[key] = raw[0]
+		body[key] = formed[0]
 		return nil
 	}
 }
 
-// recordIDs is [recordID] for a field that names several records.
-func recordIDs[T any, P keyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+// namedRecords is [recordIDs] with a form of the ids.
+func namedRecords[T any](field, key string, records *loader.Resource[T], kind upstream.Kind, form idForm[T]) completion {
 	return func(ctx context.Context, workspace string, body map[string]any) error {
 		ids, ok := body[snakeCase(field)].([]string)
 		if !ok {
 			return renamed(field, key)(ctx, workspace, body)
 		}
-		raw, err := rawIDs[T, P](ctx, records, kind, workspace, ids)
+		formed, err := form(ctx, records, kind, workspace, ids)
 		if err != nil {
 			return aboutField(field, err)
 		}
 		delete(body, snakeCase(field))
-		body[key] = raw
+		body[key] = formed
 		return nil
 	}
 }
@@ -297,46 +365,83 @@ func setRawIDs(body map[string]any, key, field string, ids []string, as func([]j
 	return nil
 }
 
-// maxInputIDs is how many records one field of an input can name.
+// maxInputIDs is how many records or objects one field of an input can hold.
 const maxInputIDs = 500
 
 // rawIDs returns the raw ids of a workspace's records, given in any form. Bodies take raw ids
 // only (clickfunnels-api.md §1). A record that the caller may not see is not found.
 func rawIDs[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string) ([]jsontext.Value, error) {
+	found, err := formedIDs(ctx, records, kind, workspace, ids, upstream.IsRawID, func(row *T) string { return P(row).Key() })
+	if err != nil {
+		return nil, err
+	}
+	raw := make([]jsontext.Value, len(ids))
+	for i, id := range found {
+		if !upstream.IsRawID(id) {
+			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no raw id of a record that the input names: give its rawId.")
+		}
+		raw[i] = jsontext.Value(id)
+	}
+	return raw, nil
+}
+
+// publicKeyed is the constraint for records with a public id.
+type publicKeyed[T any] interface {
+	*T
+	PublicID() *string
+}
+
+// publicIDs is [rawIDs] for bodies that take public ids, such as those of pages.
+func publicIDs[T any, P publicKeyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string) ([]jsontext.Value, error) {
+	isPublic := func(id string) bool { return !upstream.IsRawID(id) }
+	found, err := formedIDs(ctx, records, kind, workspace, ids, isPublic, func(row *T) string {
+		if id := P(row).PublicID(); id != nil {
+			return *id
+		}
+		return ""
+	})
+	if err != nil {
+		return nil, err
+	}
+	public := make([]jsontext.Value, len(ids))
+	for i, id := range found {
+		if id == "" {
+			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no public id of a record that the input names: give its publicId.")
+		}
+		if public[i], err = jsontext.AppendQuote(nil, id); err != nil {
+			return nil, err
+		}
+	}
+	return public, nil
+}
+
+// formedIDs returns the ids of a workspace's records in one form. It loads the records whose given
+// ids have another form, and for scoped callers all records.
+func formedIDs[T any](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string, hasForm func(string) bool, formOf func(*T) string) ([]string, error) {
 	if len(ids) > maxInputIDs {
 		return nil, badInput("There are %d ids; there can be %d.", len(ids), maxInputIDs)
 	}
-	refs := make([]upstream.Ref, len(ids))
+	formed := make([]string, len(ids))
 	l := loader.From(ctx)
 	var unsure []int
+	var asked []upstream.Ref
 	for i, id := range ids {
-		var err error
-		if refs[i], err = model.ParseID(kind, workspace, id); err != nil {
+		ref, err := model.ParseID(kind, workspace, id)
+		if err != nil {
 			return nil, err
 		}
-		if !upstream.IsRawID(refs[i].ID) || l.Scoped() {
-			unsure = append(unsure, i)
+		if formed[i] = ref.ID; !hasForm(ref.ID) || l.Scoped() {
+			unsure, asked = append(unsure, i), append(asked, ref)
 		}
-	}
-	asked := make([]upstream.Ref, len(unsure))
-	for k, i := range unsure {
-		asked[k] = refs[i]
 	}
 	rows, errs := records.Of(l).LoadAll(asked)
 	for k, i := range unsure {
 		if errs[k] != nil {
 			return nil, errs[k]
 		}
-		refs[i].ID = P(rows[k]).Key()
+		formed[i] = formOf(rows[k])
 	}
-	raw := make([]jsontext.Value, len(ids))
-	for i, ref := range refs {
-		if !upstream.IsRawID(ref.ID) {
-			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no raw id of a record that the input names: give its rawId.")
-		}
-		raw[i] = jsontext.Value(ref.ID)
-	}
-	return raw, nil
+	return formed, nil
 }
 
 // refIn returns the ref of a workspace's record, given by ids in any form. workspace may be nil
@@ -486,14 +591,15 @@ func act[T any](ctx context.Context, input map[string]any, records *loader.Resou
 	}, nil)
 }
 
-// removal is a client's method that deletes a record of a workspace.
-type removal func(*upstream.Client, context.Context, upstream.Place, string) error
+// memberCall is a client's method that deletes a record of a workspace, or makes another call for it
+// whose response has no record.
+type memberCall func(*upstream.Client, context.Context, upstream.Place, string) error
 
 // remove deletes a record of a workspace and returns the payload of its mutation.
 func remove[T any, P interface {
 	*T
 	model.Node
-}](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*model.Deleted, error) {
+}](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by memberCall) (*model.Deleted, error) {
 	id, err := deleteRecord[T, P](loader.From(ctx), input, records, kind, by)
 	refusals, err := userErrors(ctx, err)
 	if err != nil {
@@ -506,7 +612,7 @@ func remove[T any, P interface {
 func deleteRecord[T any, P interface {
 	*T
 	model.Node
-}](l *loader.Loaders, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*string, error) {
+}](l *loader.Loaders, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by memberCall) (*string, error) {
 	ref, err := target(l, records, kind, optional(input, "workspaceId"), input["id"].(string))
 	if err == nil {
 		ref, err = canonical[T, P](l, records, ref)

@@ -772,8 +772,12 @@ func (mutationResolver) DeleteFulfillmentLocation(ctx context.Context, input map
 	return remove(ctx, input, loader.FulfillmentLocations, upstream.KindFulfillmentLocation, (*upstream.Client).DeleteFulfillmentLocation)
 }
 
+func (mutationResolver) CreateFunnel(ctx context.Context, input map[string]any) (*model.CreateFunnelPayload, error) {
+	return create(ctx, input, loader.Funnels, (*upstream.Client).CreateFunnel, completions(recordID("domainId", "domain_id", loader.Domains, upstream.KindDomain), recordIDs("tagIds", "tag_ids", loader.FunnelTags, upstream.KindFunnelTag)))
+}
+
 func (mutationResolver) UpdateFunnel(ctx context.Context, input map[string]any) (*model.UpdateFunnelPayload, error) {
-	return update(ctx, input, loader.Funnels, upstream.KindFunnel, (*upstream.Client).UpdateFunnel, nil)
+	return update(ctx, input, loader.Funnels, upstream.KindFunnel, (*upstream.Client).UpdateFunnel, recordID("domainId", "domain_id", loader.Domains, upstream.KindDomain))
 }
 
 func (mutationResolver) CreateFunnelTag(ctx context.Context, input map[string]any) (*model.CreateFunnelTagPayload, error) {
@@ -800,8 +804,28 @@ func (mutationResolver) DeleteImage(ctx context.Context, input map[string]any) (
 	return remove(ctx, input, loader.Images, upstream.KindImage, (*upstream.Client).DeleteImage)
 }
 
+func (mutationResolver) CreateOrder(ctx context.Context, input map[string]any) (*model.CreateOrderPayload, error) {
+	return create(ctx, input, loader.Orders, (*upstream.Client).CreateOrder, completions(recordID("contactId", "contact_id", loader.Contacts, upstream.KindContact), within("lineItems", completions(recordID("variantId", "variant_id", loader.ProductVariants, upstream.KindProductVariant), recordID("priceId", "products_price_id", loader.ProductPrices, upstream.KindProductPrice))), renamed("lineItems", "line_items_attributes"), spread("shippingAddress", "first_name", "last_name", "organization_name", "phone_number", "street_one", "street_two", "city", "region", "country", "postal_code"), spread("billingAddress", "street_one", "street_two", "city", "region", "country", "postal_code")))
+}
+
 func (mutationResolver) UpdateOrder(ctx context.Context, input map[string]any) (*model.UpdateOrderPayload, error) {
-	return update(ctx, input, loader.Orders, upstream.KindOrder, (*upstream.Client).UpdateOrder, nil)
+	return update(ctx, input, loader.Orders, upstream.KindOrder, (*upstream.Client).UpdateOrder, completions(spread("shippingAddress", "first_name", "last_name", "organization_name", "phone_number", "street_one", "street_two", "city", "region", "country", "postal_code"), spread("billingAddress", "street_one", "street_two", "city", "region", "country", "postal_code")))
+}
+
+func (mutationResolver) PreviewOrderLineItemChange(ctx context.Context, input map[string]any) (*model.OrderLineItemChangePayload, error) {
+	return previewOrderLineItemChange(ctx, input)
+}
+
+func (mutationResolver) PerformOrderLineItemChange(ctx context.Context, input map[string]any) (*model.OrderLineItemChangePayload, error) {
+	return performOrderLineItemChange(ctx, input)
+}
+
+func (mutationResolver) CreateOrderInvoice(ctx context.Context, input map[string]any) (*model.CreateOrderInvoicePayload, error) {
+	return createBelow(ctx, input, loader.Orders, upstream.KindOrder, "orderId", loader.OrderInvoices, (*upstream.Client).CreateOrderInvoice, completions(within("lineItems", completions(recordID("variantId", "variant_id", loader.ProductVariants, upstream.KindProductVariant), recordID("priceId", "products_price_id", loader.ProductPrices, upstream.KindProductPrice))), renamed("lineItems", "line_items_attributes")))
+}
+
+func (mutationResolver) UpdateOrderInvoice(ctx context.Context, input map[string]any) (*model.UpdateOrderInvoicePayload, error) {
+	return update(ctx, input, loader.OrderInvoices, upstream.KindOrderInvoice, (*upstream.Client).UpdateOrderInvoice, completions(rawAttributes("lineItems.id"), renamed("lineItems", "line_items_attributes")))
 }
 
 func (mutationResolver) CreateOrderTag(ctx context.Context, input map[string]any) (*model.CreateOrderTagPayload, error) {
@@ -824,8 +848,16 @@ func (mutationResolver) RemoveOrderTag(ctx context.Context, input map[string]any
 	return removeOrderTag(ctx, input)
 }
 
+func (mutationResolver) CreatePage(ctx context.Context, input map[string]any) (*model.CreatePagePayload, error) {
+	return create(ctx, input, loader.Pages, (*upstream.Client).CreatePage, completions(rawAttributes("funnel.afterShowPageStepId", "funnel.showPageStepId"), recordID("themeId", "theme_id", loader.Themes, upstream.KindTheme), within("funnel", completions(publicID("funnelId", "funnel_id", loader.Funnels, upstream.KindFunnel), asText("show_page_step_id"))), within("showPageStep", publicRecordIDs("productIds", "product_ids", loader.Products, upstream.KindProduct))))
+}
+
 func (mutationResolver) UpdatePage(ctx context.Context, input map[string]any) (*model.UpdatePagePayload, error) {
-	return update(ctx, input, loader.Pages, upstream.KindPage, (*upstream.Client).UpdatePage, nil)
+	return update(ctx, input, loader.Pages, upstream.KindPage, (*upstream.Client).UpdatePage, within("showPageStep", publicRecordIDs("productIds", "product_ids", loader.Products, upstream.KindProduct)))
+}
+
+func (mutationResolver) RemovePageProducts(ctx context.Context, input map[string]any) (*model.RemovePageProductsPayload, error) {
+	return removePageProducts(ctx, input)
 }
 
 func (mutationResolver) CreateProduct(ctx context.Context, input map[string]any) (*model.CreateProductPayload, error) {
@@ -1018,6 +1050,10 @@ func (mutationResolver) UpdateTeam(ctx context.Context, input map[string]any) (*
 
 func (mutationResolver) UpdateTheme(ctx context.Context, input map[string]any) (*model.UpdateThemePayload, error) {
 	return update(ctx, input, loader.Themes, upstream.KindTheme, (*upstream.Client).UpdateTheme, recordID("currentStyleId", "current_style_id", loader.Styles, upstream.KindStyle))
+}
+
+func (mutationResolver) SetDefaultTheme(ctx context.Context, input map[string]any) (*model.SetDefaultThemePayload, error) {
+	return setDefaultTheme(ctx, input)
 }
 
 func (mutationResolver) CreateWebhookEndpoint(ctx context.Context, input map[string]any) (*model.CreateWebhookEndpointPayload, error) {
@@ -1473,6 +1509,10 @@ func (funnelResolver) Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*u
 	return embeddedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags() }, embeddedFunnelTags)
 }
 
+func (funnelResolver) Domain(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Domain, error) {
+	return related(ctx, objs, loader.Domains.From(ctx), (*upstream.Funnel).DomainRef, domainRefFields, upstream.NewRecord[upstream.Domain])
+}
+
 func (funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Funnel) string { return o.WorkspaceID() })
 }
@@ -1618,6 +1658,15 @@ func (orderTransactionResolver) Workspace(ctx context.Context, objs []*upstream.
 	return workspacesOf(ctx, objs, func(o *upstream.OrderTransaction) string { return o.WorkspaceID() })
 }
 
+// ShowPageStep implements [exec.ResolverRoot].
+func (*Resolver) ShowPageStep() exec.ShowPageStepResolver { return showPageStepResolver{} }
+
+type showPageStepResolver struct{}
+
+func (showPageStepResolver) Products(ctx context.Context, objs []*upstream.ShowPageStep) ([][]*upstream.Product, error) {
+	return embeddedLists(ctx, objs, loader.Products, func(o *upstream.ShowPageStep) []*upstream.Product { return o.Products() }, embeddedShowPageStepProducts)
+}
+
 // Product implements [exec.ResolverRoot].
 func (*Resolver) Product() exec.ProductResolver { return productResolver{} }
 
@@ -1699,12 +1748,27 @@ func (*Resolver) ProductPrice() exec.ProductPriceResolver { return productPriceR
 
 type productPriceResolver struct{}
 
+func (productPriceResolver) ChangeOptions(ctx context.Context, obj *upstream.ProductPrice) (*upstream.ProductPriceChangeOptions, error) {
+	return priceChangeOptions(ctx, obj)
+}
+
 func (productPriceResolver) Variant(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
 	return priceVariants(ctx, objs)
 }
 
 func (productPriceResolver) Workspace(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.ProductPrice) string { return o.WorkspaceID() })
+}
+
+// ProductPriceChangeVariant implements [exec.ResolverRoot].
+func (*Resolver) ProductPriceChangeVariant() exec.ProductPriceChangeVariantResolver {
+	return productPriceChangeVariantResolver{}
+}
+
+type productPriceChangeVariantResolver struct{}
+
+func (productPriceChangeVariantResolver) Product(ctx context.Context, objs []*upstream.ProductPriceChangeVariant) ([]*upstream.Product, error) {
+	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductPriceChangeVariant).ProductRef, productRefFields, upstream.NewRecord[upstream.Product])
 }
 
 // ProductCollection implements [exec.ResolverRoot].

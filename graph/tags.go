@@ -73,7 +73,7 @@ func applyTag[O, T, A any, PT keyed[T]](ctx context.Context, t taggable[O, T, A]
 	}
 	refusals, err = userErrors(ctx, err)
 	if err == nil && applied != nil {
-		record = payloadRecord(ctx, l, t, ref)
+		record = payloadRecord(ctx, l, t.noun, t.records, t.refFields(), ref)
 	}
 	return applied, record, refusals, err
 }
@@ -99,7 +99,7 @@ func removeTag[O, T, A any, PT keyed[T], PA interface {
 	if refusals, err = userErrors(ctx, err); failed {
 		return nil, nil, refusals, err
 	}
-	return globalID(PA(applied).Ref()), payloadRecord(ctx, l, t, ref), refusals, nil
+	return globalID(PA(applied).Ref()), payloadRecord(ctx, l, t.noun, t.records, t.refFields(), ref), refusals, nil
 }
 
 // appliedTag returns the record that joins a record and a tag. Its error is about the field tagId
@@ -137,18 +137,19 @@ func recordAndTag[O, T, A any, PT keyed[T]](ctx context.Context, l *loader.Loade
 	return ref, string(raw[0]), nil
 }
 
-// payloadRecord returns the record for a payload, as it is after the change, or nil if it is not
-// selected. If it cannot be loaded, only that field fails, since the change was made.
-func payloadRecord[O, T, A any](ctx context.Context, l *loader.Loaders, t taggable[O, T, A], ref upstream.Ref) *O {
+// payloadRecord returns the record for a field of a payload, as it is after the change, or nil if it
+// is not selected. If it cannot be loaded, only that field fails, since the change was made.
+// refFields are the fields that need only the ref.
+func payloadRecord[T any](ctx context.Context, l *loader.Loaders, name string, records *loader.Resource[T], refFields fieldSet, ref upstream.Ref) *T {
 	op := graphql.GetOperationContext(ctx)
 	for _, field := range graphql.CollectFields(op, graphql.GetFieldContext(ctx).Field.Selections, nil) {
-		if field.Name != t.noun {
+		if field.Name != name {
 			continue
 		}
-		if only, _ := t.refFields().coverage(op, field); only && upstream.IsRawID(ref.ID) {
-			return upstream.NewRecord[O](ref)
+		if only, _ := refFields.coverage(op, field); only && upstream.IsRawID(ref.ID) {
+			return upstream.NewRecord[T](ref)
 		}
-		record, err := t.records.Of(l).Load(ref)
+		record, err := records.Of(l).Load(ref)
 		if err != nil {
 			graphql.AddError(graphql.WithPathContext(ctx, graphql.NewPathWithField(field.Alias)), err)
 		}

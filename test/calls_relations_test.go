@@ -42,6 +42,7 @@ var ownRelations = []relation{
 	{name: "Order.tags", keys: []string{"tag_ids"}, to: "OrderTag"},
 	{name: "OrderInvoice.contact", keys: []string{"order", "contact"}, to: "Contact", field: "emailEngagement { lastEmailSentAt }"},
 	{name: "Page.funnel", keys: []string{"funnel"}, to: "Funnel"},
+	{name: "Page.showPageStep.products", keys: []string{"show_page_step", "products"}, to: "Product", holder: "ShowPageStep"},
 	{name: "ProductCollection.products", keys: []string{"product_ids"}, to: "Product", connection: true},
 	{name: "ScheduledEvent.primaryContact", keys: []string{"primary_contact"}, to: "Contact"},
 	{name: "SalesOpportunity.contact", keys: []string{"primary_contact"}, to: "Contact", field: "emailEngagement { lastEmailSentAt }"},

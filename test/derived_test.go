@@ -209,8 +209,8 @@ func testWrites(t *testing.T, x demo.Example) {
 			}
 		}
 	}
-	if slices.Contains(x.Write, "UPDATE") && len(texts) > 0 {
-		f := texts[0]
+	if i := slices.IndexFunc(texts, func(f demo.Field) bool { return f.Update != "" }); slices.Contains(x.Write, "UPDATE") && i >= 0 {
+		f := texts[i]
 		if changed := write("update", fmt.Sprintf("id: %q, %s: \"changed\"", id, f.Name)); changed.get(at+"."+f.Name) != "changed" {
 			t.Errorf("want the changed text, got %s", changed.raw)
 		}

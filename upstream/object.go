@@ -9,8 +9,16 @@ import (
 // objectIn fetches an object without an id on a workspace's host, such as the settings of a
 // workspace or the statistics of a funnel.
 func objectIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, segments ...string) (*T, error) {
+	return objectUnder[T, P](ctx, c, p, q, "", segments...)
+}
+
+// objectUnder is [objectIn] for an object that the response wraps in a key.
+func objectUnder[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, key string, segments ...string) (*T, error) {
 	object, err := onWorkspaceHost(ctx, c, p, func(p Place) (object *T, err error) {
 		_, err = c.get(ctx, p.Subdomain, p.segments(segments), q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+			if key != "" {
+				body = valueAt(body, key)
+			}
 			if object, err = decodeOne[T, P](body, c.projection); err == nil && object == nil {
 				err = unreadable(errors.New("not an object"))
 			}
@@ -30,6 +38,12 @@ func objectIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Quer
 // EmailSettings fetches the settings for the e-mails of a workspace.
 func (c *Client) EmailSettings(ctx context.Context, p Place) (*EmailSettings, error) {
 	return objectIn[EmailSettings](ctx, c, p, Query{}, "workspaces", thisWorkspace, "emails", "settings")
+}
+
+// PriceChangeOptions fetches the variants and prices that subscriptions with a price, given by its
+// raw or public id, can change to.
+func (c *Client) PriceChangeOptions(ctx context.Context, p Place, price string) (*ProductPriceChangeOptions, error) {
+	return objectUnder[ProductPriceChangeOptions](ctx, c, p, Query{}, "products_prices_change_options", "products", "prices", price, "change_options")
 }
 
 // UpdateSite changes the site of a workspace with the attributes of the body `site`

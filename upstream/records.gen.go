@@ -13,6 +13,8 @@ var emailBroadcastStatusWords = []string{"canceled", "complete", "draft", "pause
 
 var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
 
+var orderLineItemChangeTimeWords = []string{"now", "next_renewal"}
+
 var orderInvoiceTypeWords = []string{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
 
 var orderInvoiceLineItemFulfillmentStatusWords = []string{"unfulfilled", "partially_fulfilled", "complete", "ignored"}
@@ -82,7 +84,10 @@ var types = []*RowType{
 	&imageType,
 	&moneyType,
 	&orderType,
+	&orderVisitsType,
 	&orderLineItemType,
+	&orderLineItemChangeType,
+	&upcomingInvoiceType,
 	&orderPriceType,
 	&orderVariantType,
 	&namedRecordType,
@@ -96,11 +101,15 @@ var types = []*RowType{
 	&appliedOrderTagType,
 	&orderTransactionType,
 	&webPageType,
+	&showPageStepType,
 	&productType,
 	&productVariantType,
 	&productPropertyValueType,
 	&platformApplicationType,
 	&productPriceType,
+	&productPriceChangeOptionsType,
+	&productPriceChangeOptionType,
+	&productPriceChangeVariantType,
 	&productCollectionType,
 	&productTagType,
 	&refineFilterType,
@@ -1198,6 +1207,8 @@ func (r *Funnel) Tags() []*FunnelTag {
 }
 func (r *Funnel) HeadCode() *string   { return r.textOrNil("head_code") }
 func (r *Funnel) FooterCode() *string { return r.textOrNil("footer_code") }
+func (r *Funnel) DomainID() string    { return r.related("domain_id", "") }
+func (r *Funnel) DomainRef() Ref      { return Ref{Kind: KindDomain, Parent: r.parent, ID: r.DomainID()} }
 func (r *Funnel) WorkspaceID() string { return r.parent }
 
 var funnelType = RowType{name: "Funnel", kind: "funnel", parent: "workspace_id", naming: namedAlways, keys: []key{
@@ -1214,6 +1225,7 @@ var funnelType = RowType{name: "Funnel", kind: "funnel", parent: "workspace_id",
 	{name: "tags", shape: asRows, of: "FunnelTag", naming: namedSometimes},
 	{name: "head_code", field: "headCode", expand: true},
 	{name: "footer_code", field: "footerCode", expand: true},
+	{name: "domain_id"},
 }}
 
 // FunnelTag is a row of the graph's type FunnelTag. A tag for funnels.
@@ -1300,15 +1312,20 @@ func (r *Order) PageName() *string                { return r.textOrNil("page_nam
 func (r *Order) OriginationChannelID() *string    { return r.textOrNil("origination_channel_id") }
 func (r *Order) OriginationChannelType() *string  { return r.textOrNil("origination_channel_type") }
 func (r *Order) OriginationChannelName() *string  { return r.textOrNil("origination_channel_name") }
-func (r *Order) PaymentProcessor() *string        { return r.textOrNil("payment_processor") }
-func (r *Order) BillingPaymentMethodID() *string  { return r.textOrNil("billing_payment_method_id") }
-func (r *Order) ExternalID() *string              { return r.textOrNil("external_id") }
-func (r *Order) WorkspaceSharingID() *string      { return r.textOrNil("workspace_sharing_id") }
-func (r *Order) PreviousLineItem() *string        { return r.textOrNil("previous_line_item") }
-func (r *Order) ShippingAddress() *Address        { return (*Address)(r.part("shipping_address")) }
-func (r *Order) BillingAddress() *Address         { return (*Address)(r.part("billing_address")) }
-func (r *Order) TagIDs() []string                 { return r.texts("tag_ids") }
-func (r *Order) DiscountIDs() []string            { return r.texts("discount_ids") }
+func (r *Order) OriginationChannelPublicID() *string {
+	return r.textOrNil("origination_channel_public_id")
+}
+func (r *Order) ResourceInstallIntent() *string  { return r.textOrNil("resource_install_intent") }
+func (r *Order) Visits() *OrderVisits            { return (*OrderVisits)(r.child("visits")) }
+func (r *Order) PaymentProcessor() *string       { return r.textOrNil("payment_processor") }
+func (r *Order) BillingPaymentMethodID() *string { return r.textOrNil("billing_payment_method_id") }
+func (r *Order) ExternalID() *string             { return r.textOrNil("external_id") }
+func (r *Order) WorkspaceSharingID() *string     { return r.textOrNil("workspace_sharing_id") }
+func (r *Order) PreviousLineItem() *string       { return r.textOrNil("previous_line_item") }
+func (r *Order) ShippingAddress() *Address       { return (*Address)(r.part("shipping_address")) }
+func (r *Order) BillingAddress() *Address        { return (*Address)(r.part("billing_address")) }
+func (r *Order) TagIDs() []string                { return r.texts("tag_ids") }
+func (r *Order) DiscountIDs() []string           { return r.texts("discount_ids") }
 func (r *Order) LineItems() []*OrderLineItem {
 	return children(&r.Row, "line_items", func(child *Record) *OrderLineItem { return (*OrderLineItem)(child) })
 }
@@ -1363,6 +1380,9 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "origination_channel_id", field: "originationChannelId"},
 	{name: "origination_channel_type", field: "originationChannelType"},
 	{name: "origination_channel_name", field: "originationChannelName"},
+	{name: "origination_channel_public_id", field: "originationChannelPublicId"},
+	{name: "resource_install_intent", field: "resourceInstallIntent"},
+	{name: "visits", shape: asRow, of: "OrderVisits", field: "visits"},
 	{name: "payment_processor", field: "paymentProcessor"},
 	{name: "billing_payment_method_id", field: "billingPaymentMethodId"},
 	{name: "external_id", field: "externalId"},
@@ -1372,7 +1392,7 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress", parts: []string{"billing_address_first_name", "billing_address_last_name", "billing_address_organization_name", "billing_address_phone_number", "billing_address_street_one", "billing_address_street_two", "billing_address_city", "billing_address_region", "billing_address_country", "billing_address_postal_code"}},
 	{name: "tag_ids", shape: asTexts, field: "tagIds"},
 	{name: "discount_ids", shape: asTexts, field: "discountIds"},
-	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems"},
+	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems", also: []string{"preview_order_line_item_change", "perform_order_line_item_change"}},
 	{name: "contact_groups", shape: asRows, of: "NamedRecord", field: "contactGroups"},
 	{name: "segments", shape: asRows, of: "NamedRecord", field: "segments"},
 	{name: "affiliate", shape: asRow, of: "OrderAffiliate", field: "affiliate"},
@@ -1382,6 +1402,19 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "page_id"},
 	{name: "order_page", shape: asRow, of: "Page", id: "page_id", naming: namedSometimes, also: []string{"page"}},
 	{name: "workspace", shape: asRow, of: "Workspace"},
+}}
+
+// OrderVisits is a row of the graph's type OrderVisits. The last visits that belong to an order (2026 API).
+type OrderVisits struct{ Row }
+
+func (*OrderVisits) describe() *RowType { return &orderVisitsType }
+
+func (r *OrderVisits) LastVisit() *Visit        { return (*Visit)(r.child("last_visit")) }
+func (r *OrderVisits) LastVisitWithUtm() *Visit { return (*Visit)(r.child("last_visit_with_utm")) }
+
+var orderVisitsType = RowType{name: "OrderVisits", keys: []key{
+	{name: "last_visit", shape: asRow, of: "Visit", field: "lastVisit"},
+	{name: "last_visit_with_utm", shape: asRow, of: "Visit", field: "lastVisitWithUtm"},
 }}
 
 // OrderLineItem is a row of the graph's type OrderLineItem. A line item of an order.
@@ -1417,11 +1450,59 @@ var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", n
 	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "variant", also: []string{"variant"}},
 }}
 
-// OrderPrice is a row of the graph's type OrderPrice. The price of a line item of an order or invoice.
+// OrderLineItemChange is a row of the graph's type OrderLineItemChange. A change of the variant and price of a line item (2026 API).
+type OrderLineItemChange struct{ Row }
+
+func (*OrderLineItemChange) describe() *RowType { return &orderLineItemChangeType }
+
+func (r *OrderLineItemChange) Preview() *bool { return r.boolean("preview") }
+func (r *OrderLineItemChange) PreviousLineItem() *OrderLineItem {
+	return (*OrderLineItem)(r.child("previous_line_item"))
+}
+func (r *OrderLineItemChange) NewLineItem() *OrderLineItem {
+	return (*OrderLineItem)(r.child("new_line_item"))
+}
+func (r *OrderLineItemChange) UpcomingInvoice() *UpcomingInvoice {
+	return (*UpcomingInvoice)(r.child("upcoming_invoice"))
+}
+
+var orderLineItemChangeType = RowType{name: "OrderLineItemChange", keys: []key{
+	{name: "preview", shape: asBoolean, field: "preview"},
+	{name: "previous_line_item", shape: asRow, of: "OrderLineItem", field: "previousLineItem"},
+	{name: "new_line_item", shape: asRow, of: "OrderLineItem", field: "newLineItem"},
+	{name: "upcoming_invoice", shape: asRow, of: "UpcomingInvoice", field: "upcomingInvoice"},
+}}
+
+// UpcomingInvoice is a row of the graph's type UpcomingInvoice. The next invoice of a subscription, as the payment platform quotes it (2026 API).
+type UpcomingInvoice struct{ Row }
+
+func (*UpcomingInvoice) describe() *RowType { return &upcomingInvoiceType }
+
+func (r *UpcomingInvoice) NextInvoiceDate() *time.Time { return r.time("next_invoice_date") }
+func (r *UpcomingInvoice) Currency() *string           { return r.textOrNil("currency") }
+func (r *UpcomingInvoice) TotalAmount() *Money         { return (*Money)(r.part("total_amount")) }
+func (r *UpcomingInvoice) SubtotalAmount() *Money      { return (*Money)(r.part("subtotal_amount")) }
+func (r *UpcomingInvoice) TaxAmount() *Money           { return (*Money)(r.part("tax_amount")) }
+func (r *UpcomingInvoice) ShippingAmount() *Money      { return (*Money)(r.part("shipping_amount")) }
+func (r *UpcomingInvoice) DiscountAmount() *Money      { return (*Money)(r.part("discount_amount")) }
+
+var upcomingInvoiceType = RowType{name: "UpcomingInvoice", keys: []key{
+	{name: "next_invoice_date", shape: asTime, field: "nextInvoiceDate"},
+	{name: "currency", shape: asCode, field: "currency"},
+	{name: "total_amount", shape: asRow, of: "Money", field: "totalAmount", parts: []string{"total_amount", "currency"}},
+	{name: "subtotal_amount", shape: asRow, of: "Money", field: "subtotalAmount", parts: []string{"subtotal_amount", "currency"}},
+	{name: "tax_amount", shape: asRow, of: "Money", field: "taxAmount", parts: []string{"tax_amount", "currency"}},
+	{name: "shipping_amount", shape: asRow, of: "Money", field: "shippingAmount", parts: []string{"shipping_amount", "currency"}},
+	{name: "discount_amount", shape: asRow, of: "Money", field: "discountAmount", parts: []string{"discount_amount", "currency"}},
+}}
+
+// OrderPrice is a row of the graph's type OrderPrice. The price of a line item of an order or invoice, or a price that a subscription can change to.
 type OrderPrice struct{ Row }
 
 func (*OrderPrice) describe() *RowType { return &orderPriceType }
 
+func (r *OrderPrice) Name() *string          { return r.textOrNil("name") }
+func (r *OrderPrice) Code() *string          { return r.textOrNil("key") }
 func (r *OrderPrice) Amount() *Money         { return (*Money)(r.part("amount")) }
 func (r *OrderPrice) Currency() *string      { return r.textOrNil("currency") }
 func (r *OrderPrice) Duration() *string      { return r.textOrNil("duration") }
@@ -1433,6 +1514,8 @@ var orderPriceType = RowType{name: "OrderPrice", parent: "workspace_id", naming:
 	{name: "workspace_id"},
 	{name: "id", field: "rawId", required: true},
 	{name: "public_id", field: "publicId"},
+	{name: "name", field: "name"},
+	{name: "key", field: "key"},
 	{name: "amount", shape: asRow, of: "Money", field: "amount", parts: []string{"amount", "currency"}},
 	{name: "currency", shape: asCode, field: "currency"},
 	{name: "duration", field: "duration"},
@@ -1522,6 +1605,7 @@ func (r *OrderInvoice) FulfillmentStatus() *string    { return r.textOrNil("fulf
 func (r *OrderInvoice) EligibleForFulfillment() *bool { return r.boolean("eligible_for_fulfillment") }
 func (r *OrderInvoice) PaymentProcessor() *string     { return r.textOrNil("payment_processor") }
 func (r *OrderInvoice) ExternalID() *string           { return r.textOrNil("external_id") }
+func (r *OrderInvoice) Visits() *OrderVisits          { return (*OrderVisits)(r.child("visits")) }
 func (r *OrderInvoice) LineItems() []*OrderInvoiceLineItem {
 	return children(&r.Row, "line_items", func(child *Record) *OrderInvoiceLineItem { return (*OrderInvoiceLineItem)(child) })
 }
@@ -1557,6 +1641,7 @@ var orderInvoiceType = RowType{name: "OrderInvoice", kind: "order_invoice", pare
 	{name: "eligible_for_fulfillment", shape: asBoolean, field: "eligibleForFulfillment"},
 	{name: "payment_processor", field: "paymentProcessor"},
 	{name: "external_id", field: "externalId"},
+	{name: "visits", shape: asRow, of: "OrderVisits", field: "visits"},
 	{name: "line_items", shape: asRows, of: "OrderInvoiceLineItem", field: "lineItems"},
 	{name: "order_id"},
 	{name: "order", shape: asRow, of: "Order", id: "order_id", naming: namedSometimes, also: []string{"contact"}},
@@ -1790,22 +1875,23 @@ type WebPage struct{ Row }
 
 func (*WebPage) describe() *RowType { return &webPageType }
 
-func (r *WebPage) Name() string            { return r.text("name") }
-func (r *WebPage) Type() *string           { return r.textOrNil("type") }
-func (r *WebPage) URL() *string            { return r.textOrNil("url") }
-func (r *WebPage) CurrentPath() *string    { return r.textOrNil("current_path") }
-func (r *WebPage) Description() *string    { return r.textOrNil("description") }
-func (r *WebPage) SeoTitle() *string       { return r.textOrNil("seo_title") }
-func (r *WebPage) SeoDescription() *string { return r.textOrNil("seo_description") }
-func (r *WebPage) SeoIndex() *bool         { return r.boolean("seo_index") }
-func (r *WebPage) ThemeID() *string        { return r.textOrNil("theme_id") }
-func (r *WebPage) HeadCode() *string       { return r.textOrNil("head_code") }
-func (r *WebPage) FooterCode() *string     { return r.textOrNil("footer_code") }
-func (r *WebPage) Markup() *string         { return r.textOrNil("markup") }
-func (r *WebPage) FunnelID() string        { return r.related("funnel_id", "funnel") }
-func (r *WebPage) FunnelRef() Ref          { return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()} }
-func (r *WebPage) Funnel() *Funnel         { return (*Funnel)(r.child("funnel")) }
-func (r *WebPage) WorkspaceID() string     { return r.parent }
+func (r *WebPage) Name() string                { return r.text("name") }
+func (r *WebPage) Type() *string               { return r.textOrNil("type") }
+func (r *WebPage) URL() *string                { return r.textOrNil("url") }
+func (r *WebPage) CurrentPath() *string        { return r.textOrNil("current_path") }
+func (r *WebPage) Description() *string        { return r.textOrNil("description") }
+func (r *WebPage) SeoTitle() *string           { return r.textOrNil("seo_title") }
+func (r *WebPage) SeoDescription() *string     { return r.textOrNil("seo_description") }
+func (r *WebPage) SeoIndex() *bool             { return r.boolean("seo_index") }
+func (r *WebPage) ThemeID() *string            { return r.textOrNil("theme_id") }
+func (r *WebPage) HeadCode() *string           { return r.textOrNil("head_code") }
+func (r *WebPage) FooterCode() *string         { return r.textOrNil("footer_code") }
+func (r *WebPage) Markup() *string             { return r.textOrNil("markup") }
+func (r *WebPage) ShowPageStep() *ShowPageStep { return (*ShowPageStep)(r.child("show_page_step")) }
+func (r *WebPage) FunnelID() string            { return r.related("funnel_id", "funnel") }
+func (r *WebPage) FunnelRef() Ref              { return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()} }
+func (r *WebPage) Funnel() *Funnel             { return (*Funnel)(r.child("funnel")) }
+func (r *WebPage) WorkspaceID() string         { return r.parent }
 
 var webPageType = RowType{name: "Page", kind: "page", parent: "workspace_id", naming: namedAlways, keys: []key{
 	{name: "workspace_id"},
@@ -1825,8 +1911,32 @@ var webPageType = RowType{name: "Page", kind: "page", parent: "workspace_id", na
 	{name: "head_code", field: "headCode", expand: true},
 	{name: "footer_code", field: "footerCode", expand: true},
 	{name: "markup", field: "markup", expand: true},
+	{name: "show_page_step", shape: asRow, of: "ShowPageStep", field: "showPageStep"},
 	{name: "funnel_id"},
 	{name: "funnel", shape: asRow, of: "Funnel", id: "funnel_id", naming: namedSometimes, also: []string{"pages"}},
+}}
+
+// ShowPageStep is a row of the graph's type ShowPageStep. A step of a funnel that shows a page (2026 API).
+type ShowPageStep struct{ Row }
+
+func (*ShowPageStep) describe() *RowType { return &showPageStepType }
+
+func (r *ShowPageStep) Name() *string        { return r.textOrNil("name") }
+func (r *ShowPageStep) CurrentPath() *string { return r.textOrNil("current_path") }
+func (r *ShowPageStep) SortOrder() *int      { return r.integer("sort_order") }
+func (r *ShowPageStep) Products() []*Product {
+	return children(&r.Row, "products", func(child *Record) *Product { return (*Product)(child) })
+}
+func (r *ShowPageStep) WorkspaceID() string { return r.parent }
+
+var showPageStepType = RowType{name: "ShowPageStep", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "name", field: "name"},
+	{name: "current_path", field: "currentPath"},
+	{name: "sort_order", shape: asInt, field: "sortOrder"},
+	{name: "products", shape: asRows, of: "Product", naming: namedSometimes},
 }}
 
 // Product is a row of the graph's type Product. A product of a workspace. It has variants, and the variants have prices.
@@ -2065,6 +2175,60 @@ var productPriceType = RowType{name: "ProductPrice", kind: "product_price", pare
 	{name: "key", field: "key"},
 	{name: "variant_id"},
 	{name: "product_id", required: true},
+}}
+
+// ProductPriceChangeOptions is a row of the graph's type ProductPriceChangeOptions. Variants and prices that subscriptions can change to (2026 API).
+type ProductPriceChangeOptions struct{ Row }
+
+func (*ProductPriceChangeOptions) describe() *RowType { return &productPriceChangeOptionsType }
+
+func (r *ProductPriceChangeOptions) Upgrade() []*ProductPriceChangeOption {
+	return children(&r.Row, "upgrade", func(child *Record) *ProductPriceChangeOption { return (*ProductPriceChangeOption)(child) })
+}
+func (r *ProductPriceChangeOptions) Downgrade() []*ProductPriceChangeOption {
+	return children(&r.Row, "downgrade", func(child *Record) *ProductPriceChangeOption { return (*ProductPriceChangeOption)(child) })
+}
+
+var productPriceChangeOptionsType = RowType{name: "ProductPriceChangeOptions", keys: []key{
+	{name: "upgrade", shape: asRows, of: "ProductPriceChangeOption", field: "upgrade"},
+	{name: "downgrade", shape: asRows, of: "ProductPriceChangeOption", field: "downgrade"},
+}}
+
+// ProductPriceChangeOption is a row of the graph's type ProductPriceChangeOption. An upgrade or downgrade of a subscription (2026 API).
+type ProductPriceChangeOption struct{ Row }
+
+func (*ProductPriceChangeOption) describe() *RowType { return &productPriceChangeOptionType }
+
+func (r *ProductPriceChangeOption) Variant() *ProductPriceChangeVariant {
+	return (*ProductPriceChangeVariant)(r.child("products_variant"))
+}
+
+var productPriceChangeOptionType = RowType{name: "ProductPriceChangeOption", keys: []key{
+	{name: "products_variant", shape: asRow, of: "ProductPriceChangeVariant", field: "variant", also: []string{"variant"}},
+}}
+
+// ProductPriceChangeVariant is a row of the graph's type ProductPriceChangeVariant. A variant that a subscription can change to (2026 API).
+type ProductPriceChangeVariant struct{ Row }
+
+func (*ProductPriceChangeVariant) describe() *RowType { return &productPriceChangeVariantType }
+
+func (r *ProductPriceChangeVariant) Name() *string { return r.textOrNil("name") }
+func (r *ProductPriceChangeVariant) Prices() []*OrderPrice {
+	return children(&r.Row, "prices", func(child *Record) *OrderPrice { return (*OrderPrice)(child) })
+}
+func (r *ProductPriceChangeVariant) ProductID() string { return r.related("product_id", "") }
+func (r *ProductPriceChangeVariant) ProductRef() Ref {
+	return Ref{Kind: KindProduct, Parent: r.parent, ID: r.ProductID()}
+}
+func (r *ProductPriceChangeVariant) WorkspaceID() string { return r.parent }
+
+var productPriceChangeVariantType = RowType{name: "ProductPriceChangeVariant", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "name", field: "name"},
+	{name: "prices", shape: asRows, of: "OrderPrice", field: "prices"},
+	{name: "product_id"},
 }}
 
 // ProductCollection is a row of the graph's type ProductCollection. A collection of products.

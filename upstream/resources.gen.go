@@ -556,6 +556,13 @@ func (c *Client) Funnel(ctx context.Context, p Place, id string) (*Funnel, error
 	return oneIn[Funnel](ctx, c, p, "funnels", id)
 }
 
+// CreateFunnel creates a funnel with the attributes of the body `funnel` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateFunnel(ctx context.Context, p Place, attributes any) (*Funnel, error) {
+	row, _, err := createdIn[Funnel](ctx, c, p, "funnel", attributes, false, "workspaces", thisWorkspace, "funnels")
+	return row, err
+}
+
 // UpdateFunnel changes a funnel, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFunnel(ctx context.Context, p Place, id string, attributes any) (*Funnel, error) {
 	return updatedIn(ctx, c, http.MethodPut, p, "funnel", attributes, (*Client).Funnel, "funnels", id)
@@ -625,6 +632,13 @@ func (c *Client) Order(ctx context.Context, p Place, id string) (*Order, error) 
 	return oneIn[Order](ctx, c, p, "orders", id)
 }
 
+// CreateOrder creates an order with the attributes of the body `order` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateOrder(ctx context.Context, p Place, attributes any) (*Order, error) {
+	row, _, err := createdIn[Order](ctx, c, p, "order", attributes, false, "workspaces", thisWorkspace, "orders")
+	return row, err
+}
+
 // UpdateOrder changes an order, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateOrder(ctx context.Context, p Place, id string, attributes any) (*Order, error) {
 	return updatedIn(ctx, c, http.MethodPut, p, "order", attributes, (*Client).Order, "orders", id)
@@ -646,6 +660,17 @@ func (c *Client) OrderInvoices(ctx context.Context, p Place, order string, q Que
 // OrderInvoice fetches an invoice by its raw or public id.
 func (c *Client) OrderInvoice(ctx context.Context, p Place, id string) (*OrderInvoice, error) {
 	return oneIn[OrderInvoice](ctx, c, p, "orders", "invoices", id)
+}
+
+// CreateOrderInvoice creates an invoice of an order, given by its raw or public id, with the attributes of the
+// body `orders_invoice` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateOrderInvoice(ctx context.Context, p Place, order string, attributes any) (*OrderInvoice, error) {
+	return createdBelow[Order, OrderInvoice](ctx, c, p, "orders_invoice", attributes, (*Client).Order, order, (*OrderInvoice).Owner, "orders", order, "invoices")
+}
+
+// UpdateOrderInvoice changes an invoice, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateOrderInvoice(ctx context.Context, p Place, id string, attributes any) (*OrderInvoice, error) {
+	return updatedBelow(ctx, c, http.MethodPut, p, "orders_invoice", attributes, (*Client).OrderInvoice, (*OrderInvoice).Owner, "orders", "invoices", id)
 }
 
 // OrderInvoiceRestocks lists the restocks of a workspace.
@@ -719,6 +744,13 @@ func (c *Client) Pages(ctx context.Context, p Place, q Query) (*Page[WebPage], e
 // Page fetches a page by its raw or public id.
 func (c *Client) Page(ctx context.Context, p Place, id string) (*WebPage, error) {
 	return oneIn[WebPage](ctx, c, p, "pages", id)
+}
+
+// CreatePage creates a page with the attributes of the body `page` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreatePage(ctx context.Context, p Place, attributes any) (*WebPage, error) {
+	row, _, err := createdIn[WebPage](ctx, c, p, "page", attributes, false, "workspaces", thisWorkspace, "pages")
+	return row, err
 }
 
 // UpdatePage changes a page, given by its raw or public id. Absent attributes stay unchanged.

@@ -132,6 +132,12 @@ func actedOn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, id stri
 // deletedIn deletes a record on a workspace's host, or makes another DELETE call for it. find reads
 // the record by its id.
 func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) error {
+	return calledOn(ctx, c, http.MethodDelete, p, id, nil, find, segments...)
+}
+
+// calledOn makes a call for a record on a workspace's host, and ignores the body of the response.
+// find reads the record by its id. The call is not retried once it may have been carried out.
+func calledOn[T any](ctx context.Context, c *Client, method string, p Place, id string, body any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) error {
 	p, err := c.locateForWrite(ctx, p, func(p Place) error {
 		_, err := find(c, ctx, p, id)
 		return err
@@ -140,7 +146,7 @@ func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find f
 		return err
 	}
 	_, err = onWorkspaceHost(ctx, c, p, func(p Place) (none struct{}, err error) {
-		return none, c.write(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, bool, []byte) error { return nil })
+		return none, c.write(ctx, method, p.Subdomain, segments, "", body, false, func(int, bool, []byte) error { return nil })
 	})
 	return err
 }

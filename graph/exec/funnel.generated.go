@@ -21,6 +21,7 @@ type FunnelResolver interface {
 	FaviconImage(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Image, error)
 	Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error)
 
+	Domain(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Domain, error)
 	Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error)
 	Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error)
 }
@@ -81,6 +82,70 @@ func (ec *executionContext) field_Funnel_pages_args(ctx context.Context, rawArgs
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _CreateFunnelPayload_funnel(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Funnel]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateFunnelPayload_funnel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Record, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Funnel) graphql.Marshaler {
+			return ec.marshalOFunnel2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐFunnel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateFunnelPayload_funnel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateFunnelPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Funnel(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateFunnelPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Funnel]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateFunnelPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateFunnelPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateFunnelPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _CreateFunnelTagPayload_funnelTag(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.FunnelTag]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -585,6 +650,61 @@ func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Funnel_footerCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
+}
+
+func (ec *executionContext) _Funnel_domain(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_domain(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Funnel_domain(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Domain) graphql.Marshaler {
+			return ec.marshalODomain2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐDomain(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_domain(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Funnel",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Domain(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Funnel_domain(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (any, error) {
+	resolver := ec.Resolvers.Funnel()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Funnel](ctx, "Funnel"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Domain(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Domain](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Funnel.domain",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Domain(ctx, []*upstream.Funnel{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Domain](
+		ctx,
+		results,
+		err,
+		"Funnel.domain",
+	)
 }
 
 func (ec *executionContext) _Funnel_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -1359,6 +1479,112 @@ func (ec *executionContext) fieldContext_UpdateFunnelTagPayload_userErrors(_ con
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputCreateFunnelInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"workspaceId", "name", "currentPath", "liveMode", "headCode", "footerCode", "domainId", "tagIds", "headCodeMode", "footerCodeMode"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["name"] = data
+		case "currentPath":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPath"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["currentPath"] = data
+		case "liveMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("liveMode"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["liveMode"] = data
+		case "headCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCode"] = data
+		case "footerCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCode"] = data
+		case "domainId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("domainId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["domainId"] = data
+		case "tagIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["tagIds"] = data
+		case "headCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCodeMode"] = data
+		case "footerCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCodeMode"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateFunnelInput unmarshals raw into the CreateFunnelInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateFunnelInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateFunnelInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputCreateFunnelTagInput(ctx context.Context, obj any) (map[string]any, error) {
 	var it map[string]any
 	if obj == nil {
@@ -1568,7 +1794,7 @@ func (ec *executionContext) unmarshalInputUpdateFunnelInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "workspaceId", "name", "liveMode"}
+	fieldsInOrder := [...]string{"id", "workspaceId", "name", "liveMode", "headCode", "footerCode", "domainId", "headCodeMode", "footerCodeMode"}
 	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -1604,6 +1830,41 @@ func (ec *executionContext) unmarshalInputUpdateFunnelInput(ctx context.Context,
 				return it, err
 			}
 			it["liveMode"] = data
+		case "headCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCode"] = data
+		case "footerCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCode"] = data
+		case "domainId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("domainId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["domainId"] = data
+		case "headCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCodeMode"] = data
+		case "footerCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCodeMode"] = data
 		}
 	}
 	return it, nil
@@ -1692,6 +1953,44 @@ func UnmarshalUpdateFunnelTagInput(ctx context.Context, raw any) (map[string]any
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var createFunnelPayloadImplementors = []string{"CreateFunnelPayload"}
+
+func (ec *executionContext) _CreateFunnelPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.Funnel]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createFunnelPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateFunnelPayload")
+		case "funnel":
+			out.Values[i] = ec._CreateFunnelPayload_funnel(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateFunnelPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var createFunnelTagPayloadImplementors = []string{"CreateFunnelTagPayload"}
 
@@ -1852,6 +2151,12 @@ func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "domain":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Funnel_domain(ctx, field, obj)
+				})
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -2192,6 +2497,11 @@ func (ec *executionContext) _UpdateFunnelTagPayload(ctx context.Context, sel ast
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNCreateFunnelInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputCreateFunnelInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNCreateFunnelTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputCreateFunnelTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2308,6 +2618,13 @@ func (ec *executionContext) unmarshalNUpdateFunnelInput2map(ctx context.Context,
 func (ec *executionContext) unmarshalNUpdateFunnelTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputUpdateFunnelTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCreateFunnelPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.Funnel]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreateFunnelPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOCreateFunnelTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.FunnelTag]) graphql.Marshaler {

@@ -22,6 +22,9 @@ type PageResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error)
 	FormSubmissions(ctx context.Context, objs []*upstream.WebPage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error)
 }
+type ShowPageStepResolver interface {
+	Products(ctx context.Context, objs []*upstream.ShowPageStep) ([][]*upstream.Product, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
@@ -76,6 +79,70 @@ func (ec *executionContext) field_Page_formSubmissions_args(ctx context.Context,
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _CreatePagePayload_page(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.WebPage]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreatePagePayload_page(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Record, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.WebPage) graphql.Marshaler {
+			return ec.marshalOPage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWebPage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreatePagePayload_page(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreatePagePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Page(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreatePagePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.WebPage]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreatePagePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreatePagePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreatePagePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _Page_id(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -420,6 +487,38 @@ func (ec *executionContext) _Page_markup(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_Page_markup(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
+}
+
+func (ec *executionContext) _Page_showPageStep(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Page_showPageStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShowPageStep(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ShowPageStep) graphql.Marshaler {
+			return ec.marshalOShowPageStep2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐShowPageStep(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Page_showPageStep(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Page",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ShowPageStep(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Page_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -796,6 +895,240 @@ func (ec *executionContext) fieldContext_PageEdge_node(_ context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _RemovePageProductsPayload_page(ctx context.Context, field graphql.CollectedField, obj *model.RemovePageProductsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemovePageProductsPayload_page(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Page, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.WebPage) graphql.Marshaler {
+			return ec.marshalOPage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWebPage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RemovePageProductsPayload_page(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RemovePageProductsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Page(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RemovePageProductsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.RemovePageProductsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemovePageProductsPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemovePageProductsPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RemovePageProductsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ShowPageStep_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ShowPageStep_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "String")
+}
+
+func (ec *executionContext) _ShowPageStep_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "String")
+}
+
+func (ec *executionContext) _ShowPageStep_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "String")
+}
+
+func (ec *executionContext) _ShowPageStep_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_sortOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortOrder(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShowPageStep", field, true, false, "Int")
+}
+
+func (ec *executionContext) _ShowPageStep_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShowPageStep_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ShowPageStep_products(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShowPageStep_products(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ShowPageStep",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ShowPageStep_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ShowPageStep) (any, error) {
+	resolver := ec.Resolvers.ShowPageStep()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ShowPageStep](ctx, "ShowPageStep"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Products(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.Product](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ShowPageStep.products",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Products(ctx, []*upstream.ShowPageStep{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.Product](
+		ctx,
+		results,
+		err,
+		"ShowPageStep.products",
+	)
+}
+
 func (ec *executionContext) _UpdatePagePayload_page(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.WebPage]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -864,6 +1197,147 @@ func (ec *executionContext) fieldContext_UpdatePagePayload_userErrors(_ context.
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputCreatePageInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"workspaceId", "name", "currentPath", "description", "seoTitle", "seoDescription", "seoIndex", "themeId", "headCode", "footerCode", "markup", "headCodeMode", "footerCodeMode", "funnel", "showPageStep"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["name"] = data
+		case "currentPath":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPath"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["currentPath"] = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["description"] = data
+		case "seoTitle":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoTitle"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoTitle"] = data
+		case "seoDescription":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoDescription"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoDescription"] = data
+		case "seoIndex":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoIndex"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoIndex"] = data
+		case "themeId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("themeId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["themeId"] = data
+		case "headCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCode"] = data
+		case "footerCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCode"] = data
+		case "markup":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("markup"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["markup"] = data
+		case "headCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCodeMode"] = data
+		case "footerCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCodeMode"] = data
+		case "funnel":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("funnel"))
+			data, err := ec.unmarshalOPageFunnelInput2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["funnel"] = data
+		case "showPageStep":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("showPageStep"))
+			data, err := ec.unmarshalOShowPageStepInput2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["showPageStep"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreatePageInput unmarshals raw into the CreatePageInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreatePageInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreatePageInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputPageFilter(ctx context.Context, obj any) (model.PageFilter, error) {
 	var it model.PageFilter
 	if obj == nil {
@@ -927,6 +1401,163 @@ func UnmarshalPageFilter(ctx context.Context, raw any) (model.PageFilter, error)
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputPageFunnelInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"funnelId", "afterShowPageStepId", "showPageStepId"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "funnelId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("funnelId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["funnelId"] = data
+		case "afterShowPageStepId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("afterShowPageStepId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["afterShowPageStepId"] = data
+		case "showPageStepId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("showPageStepId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["showPageStepId"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPageFunnelInput unmarshals raw into the PageFunnelInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPageFunnelInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PageFunnelInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRemovePageProductsInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"pageId", "workspaceId", "productIds"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "pageId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pageId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["pageId"] = data
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		case "productIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productIds"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["productIds"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRemovePageProductsInput unmarshals raw into the RemovePageProductsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRemovePageProductsInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemovePageProductsInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputShowPageStepInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"productIds"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "productIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["productIds"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShowPageStepInput unmarshals raw into the ShowPageStepInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShowPageStepInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShowPageStepInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputUpdatePageInput(ctx context.Context, obj any) (map[string]any, error) {
 	var it map[string]any
 	if obj == nil {
@@ -938,7 +1569,7 @@ func (ec *executionContext) unmarshalInputUpdatePageInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "workspaceId", "name"}
+	fieldsInOrder := [...]string{"id", "workspaceId", "name", "description", "seoTitle", "seoDescription", "seoIndex", "headCode", "footerCode", "markup", "headCodeMode", "footerCodeMode", "showPageStep"}
 	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -967,6 +1598,76 @@ func (ec *executionContext) unmarshalInputUpdatePageInput(ctx context.Context, o
 				return it, err
 			}
 			it["name"] = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["description"] = data
+		case "seoTitle":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoTitle"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoTitle"] = data
+		case "seoDescription":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoDescription"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoDescription"] = data
+		case "seoIndex":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seoIndex"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["seoIndex"] = data
+		case "headCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCode"] = data
+		case "footerCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCode"] = data
+		case "markup":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("markup"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["markup"] = data
+		case "headCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["headCodeMode"] = data
+		case "footerCodeMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("footerCodeMode"))
+			data, err := ec.unmarshalOCodeMode2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["footerCodeMode"] = data
+		case "showPageStep":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("showPageStep"))
+			data, err := ec.unmarshalOShowPageStepInput2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["showPageStep"] = data
 		}
 	}
 	return it, nil
@@ -991,6 +1692,44 @@ func UnmarshalUpdatePageInput(ctx context.Context, raw any) (map[string]any, err
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var createPagePayloadImplementors = []string{"CreatePagePayload"}
+
+func (ec *executionContext) _CreatePagePayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.WebPage]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createPagePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreatePagePayload")
+		case "page":
+			out.Values[i] = ec._CreatePagePayload_page(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreatePagePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var pageImplementors = []string{"Page", "Node"}
 
@@ -1075,6 +1814,11 @@ func (ec *executionContext) _Page(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "markup":
 			out.Values[i] = ec._Page_markup(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "showPageStep":
+			out.Values[i] = ec._Page_showPageStep(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1204,6 +1948,103 @@ func (ec *executionContext) _PageEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var removePageProductsPayloadImplementors = []string{"RemovePageProductsPayload"}
+
+func (ec *executionContext) _RemovePageProductsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RemovePageProductsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, removePageProductsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RemovePageProductsPayload")
+		case "page":
+			out.Values[i] = ec._RemovePageProductsPayload_page(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RemovePageProductsPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var showPageStepImplementors = []string{"ShowPageStep"}
+
+func (ec *executionContext) _ShowPageStep(ctx context.Context, sel ast.SelectionSet, obj *upstream.ShowPageStep) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, showPageStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ShowPageStep")
+		case "rawId":
+			out.Values[i] = ec._ShowPageStep_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._ShowPageStep_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ShowPageStep_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._ShowPageStep_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sortOrder":
+			out.Values[i] = ec._ShowPageStep_sortOrder(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "products":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ShowPageStep_products(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updatePagePayloadImplementors = []string{"UpdatePagePayload"}
 
 func (ec *executionContext) _UpdatePagePayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.WebPage]) graphql.Marshaler {
@@ -1245,6 +2086,11 @@ func (ec *executionContext) _UpdatePagePayload(ctx context.Context, sel ast.Sele
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNCreatePageInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputCreatePageInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
 
 func (ec *executionContext) marshalNPage2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWebPageᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.WebPage) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "Page", v, nil)
@@ -1295,9 +2141,21 @@ func (ec *executionContext) marshalNPageEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfun
 	return ec._PageEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRemovePageProductsInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputRemovePageProductsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNUpdatePageInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputUpdatePageInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCreatePagePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.WebPage]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreatePagePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOPage2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWebPageᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.WebPage) graphql.Marshaler {
@@ -1340,6 +2198,36 @@ func (ec *executionContext) unmarshalOPageFilter2ᚖgithubᚗcomᚋfunnelgraph�
 	}
 	res, err := ec.unmarshalInputPageFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOPageFunnelInput2map(ctx context.Context, v any) (map[string]any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPageFunnelInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORemovePageProductsPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRemovePageProductsPayload(ctx context.Context, sel ast.SelectionSet, v *model.RemovePageProductsPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RemovePageProductsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOShowPageStep2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐShowPageStep(ctx context.Context, sel ast.SelectionSet, v *upstream.ShowPageStep) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ShowPageStep(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOShowPageStepInput2map(ctx context.Context, v any) (map[string]any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputShowPageStepInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOUpdatePagePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.WebPage]) graphql.Marshaler {

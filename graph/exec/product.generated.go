@@ -36,9 +36,14 @@ type ProductCollectionResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error)
 }
 type ProductPriceResolver interface {
+	ChangeOptions(ctx context.Context, obj *upstream.ProductPrice) (*upstream.ProductPriceChangeOptions, error)
+
 	Variant(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error)
 
 	Workspace(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.Workspace, error)
+}
+type ProductPriceChangeVariantResolver interface {
+	Product(ctx context.Context, objs []*upstream.ProductPriceChangeVariant) ([]*upstream.Product, error)
 }
 type ProductTagResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.ProductTag) ([]*upstream.Workspace, error)
@@ -3395,6 +3400,38 @@ func (ec *executionContext) fieldContext_ProductPrice_key(_ context.Context, fie
 	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
+func (ec *executionContext) _ProductPrice_changeOptions(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_changeOptions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProductPrice().ChangeOptions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductPriceChangeOptions) graphql.Marshaler {
+			return ec.marshalOProductPriceChangeOptions2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeOptions(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_changeOptions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceChangeOptions(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ProductPrice_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3571,6 +3608,258 @@ func (ec *executionContext) resolveBatch_ProductPrice_workspace(ctx context.Cont
 		results,
 		err,
 		"ProductPrice.workspace",
+	)
+}
+
+func (ec *executionContext) _ProductPriceChangeOption_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeOption) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeOption_variant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variant(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductPriceChangeVariant) graphql.Marshaler {
+			return ec.marshalOProductPriceChangeVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeOption_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceChangeOption",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceChangeVariant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPriceChangeOptions_upgrade(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeOptions) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeOptions_upgrade(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Upgrade(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductPriceChangeOption) graphql.Marshaler {
+			return ec.marshalOProductPriceChangeOption2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeOptionᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeOptions_upgrade(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceChangeOptions",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceChangeOption(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPriceChangeOptions_downgrade(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeOptions) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeOptions_downgrade(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Downgrade(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductPriceChangeOption) graphql.Marshaler {
+			return ec.marshalOProductPriceChangeOption2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeOptionᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeOptions_downgrade(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceChangeOptions",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceChangeOption(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPriceChangeVariant_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeVariant_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeVariant_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPriceChangeVariant", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ProductPriceChangeVariant_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeVariant_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeVariant_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPriceChangeVariant", field, true, false, "String")
+}
+
+func (ec *executionContext) _ProductPriceChangeVariant_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeVariant_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeVariant_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPriceChangeVariant", field, true, false, "String")
+}
+
+func (ec *executionContext) _ProductPriceChangeVariant_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeVariant_prices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Prices(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderPrice) graphql.Marshaler {
+			return ec.marshalOOrderPrice2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderPriceᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeVariant_prices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceChangeVariant",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderPrice(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPriceChangeVariant_product(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceChangeVariant_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductPriceChangeVariant_product(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceChangeVariant_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceChangeVariant",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductPriceChangeVariant_product(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPriceChangeVariant) (any, error) {
+	resolver := ec.Resolvers.ProductPriceChangeVariant()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductPriceChangeVariant](ctx, "ProductPriceChangeVariant"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Product(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Product](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductPriceChangeVariant.product",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Product(ctx, []*upstream.ProductPriceChangeVariant{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Product](
+		ctx,
+		results,
+		err,
+		"ProductPriceChangeVariant.product",
 	)
 }
 
@@ -8594,6 +8883,12 @@ func (ec *executionContext) _ProductPrice(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "changeOptions":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductPrice_changeOptions(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._ProductPrice_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -8620,6 +8915,131 @@ func (ec *executionContext) _ProductPrice(ctx context.Context, sel ast.Selection
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ProductPrice_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productPriceChangeOptionImplementors = []string{"ProductPriceChangeOption"}
+
+func (ec *executionContext) _ProductPriceChangeOption(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductPriceChangeOption) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productPriceChangeOptionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductPriceChangeOption")
+		case "variant":
+			out.Values[i] = ec._ProductPriceChangeOption_variant(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productPriceChangeOptionsImplementors = []string{"ProductPriceChangeOptions"}
+
+func (ec *executionContext) _ProductPriceChangeOptions(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductPriceChangeOptions) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productPriceChangeOptionsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductPriceChangeOptions")
+		case "upgrade":
+			out.Values[i] = ec._ProductPriceChangeOptions_upgrade(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "downgrade":
+			out.Values[i] = ec._ProductPriceChangeOptions_downgrade(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productPriceChangeVariantImplementors = []string{"ProductPriceChangeVariant"}
+
+func (ec *executionContext) _ProductPriceChangeVariant(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductPriceChangeVariant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productPriceChangeVariantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductPriceChangeVariant")
+		case "rawId":
+			out.Values[i] = ec._ProductPriceChangeVariant_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._ProductPriceChangeVariant_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ProductPriceChangeVariant_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "prices":
+			out.Values[i] = ec._ProductPriceChangeVariant_prices(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "product":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductPriceChangeVariant_product(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -9595,6 +10015,14 @@ func (ec *executionContext) marshalNProductPrice2ᚖgithubᚗcomᚋfunnelgraph�
 	return ec._ProductPrice(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNProductPriceChangeOption2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeOption(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductPriceChangeOption) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductPriceChangeOption!")
+		return graphql.Null
+	}
+	return ec._ProductPriceChangeOption(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProductPriceEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.ProductPrice]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -9835,6 +10263,26 @@ func (ec *executionContext) marshalOPlatformApplication2ᚖgithubᚗcomᚋfunnel
 	return ec._PlatformApplication(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "Product", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx context.Context, sel ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -9902,6 +10350,39 @@ func (ec *executionContext) marshalOProductPrice2ᚖgithubᚗcomᚋfunnelgraph�
 		return graphql.Null
 	}
 	return ec._ProductPrice(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOProductPriceChangeOption2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ProductPriceChangeOption) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductPriceChangeOption2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeOption(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOProductPriceChangeOptions2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeOptions(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductPriceChangeOptions) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductPriceChangeOptions(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOProductPriceChangeVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceChangeVariant(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductPriceChangeVariant) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductPriceChangeVariant(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {

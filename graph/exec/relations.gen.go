@@ -1156,6 +1156,13 @@ var relations = map[string]*Relation{
 			return lists(r.Funnel().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
 		},
 	},
+	"Funnel.domain": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Funnel_domain,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Funnel().Domain(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
+		},
+	},
 	"Funnel.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_workspace,
@@ -1173,6 +1180,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Query_funnel,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Query().Funnel(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createFunnel": {
+		context: (*executionContext).fieldContext_Mutation_createFunnel,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFunnel(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Mutation.updateFunnel": {
@@ -1295,6 +1308,12 @@ var relations = map[string]*Relation{
 			return one(r.Query().Order(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
+	"Mutation.createOrder": {
+		context: (*executionContext).fieldContext_Mutation_createOrder,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateOrder(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Mutation.updateOrder": {
 		context: (*executionContext).fieldContext_Mutation_updateOrder,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1306,6 +1325,18 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_OrderLineItem_product,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.OrderLineItem().Product(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderLineItem { return (*upstream.OrderLineItem)(r) })))
+		},
+	},
+	"Mutation.previewOrderLineItemChange": {
+		context: (*executionContext).fieldContext_Mutation_previewOrderLineItemChange,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().PreviewOrderLineItemChange(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.performOrderLineItemChange": {
+		context: (*executionContext).fieldContext_Mutation_performOrderLineItemChange,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().PerformOrderLineItemChange(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"OrderInvoice.order": {
@@ -1345,6 +1376,18 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Query_orderInvoice,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Query().OrderInvoice(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createOrderInvoice": {
+		context: (*executionContext).fieldContext_Mutation_createOrderInvoice,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateOrderInvoice(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateOrderInvoice": {
+		context: (*executionContext).fieldContext_Mutation_updateOrderInvoice,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateOrderInvoice(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"OrderInvoiceRestock.contact": {
@@ -1521,10 +1564,29 @@ var relations = map[string]*Relation{
 			return one(r.Query().Page(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
+	"Mutation.createPage": {
+		context: (*executionContext).fieldContext_Mutation_createPage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreatePage(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Mutation.updatePage": {
 		context: (*executionContext).fieldContext_Mutation_updatePage,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().UpdatePage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ShowPageStep.products": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShowPageStep_products,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.ShowPageStep().Products(ctx, typed(objs, func(r *upstream.Record) *upstream.ShowPageStep { return (*upstream.ShowPageStep)(r) })))
+		},
+	},
+	"Mutation.removePageProducts": {
+		context: (*executionContext).fieldContext_Mutation_removePageProducts,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().RemovePageProducts(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Product.defaultVariant": {
@@ -1657,6 +1719,12 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().UpdateProductVariant(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"ProductPrice.changeOptions": {
+		context: (*executionContext).fieldContext_ProductPrice_changeOptions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.ProductPrice().ChangeOptions(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductPrice { return (*upstream.ProductPrice)(r) })[0]))
+		},
+	},
 	"ProductPrice.variant": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductPrice_variant,
@@ -1700,6 +1768,15 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_updateProductPrice,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().UpdateProductPrice(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ProductPriceChangeVariant.product": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductPriceChangeVariant_product,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ProductPriceChangeVariant().Product(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductPriceChangeVariant {
+				return (*upstream.ProductPriceChangeVariant)(r)
+			})))
 		},
 	},
 	"ProductCollection.products": {
@@ -2462,6 +2539,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Query_style,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Query().Style(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.setDefaultTheme": {
+		context: (*executionContext).fieldContext_Mutation_setDefaultTheme,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().SetDefaultTheme(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Query.users": {

@@ -66,6 +66,7 @@ type ResolverRoot interface {
 	Product() ProductResolver
 	ProductCollection() ProductCollectionResolver
 	ProductPrice() ProductPriceResolver
+	ProductPriceChangeVariant() ProductPriceChangeVariantResolver
 	ProductTag() ProductTagResolver
 	ProductVariant() ProductVariantResolver
 	Query() QueryResolver
@@ -81,6 +82,7 @@ type ResolverRoot interface {
 	ShippingRate() ShippingRateResolver
 	ShippingRateName() ShippingRateNameResolver
 	ShippingZone() ShippingZoneResolver
+	ShowPageStep() ShowPageStepResolver
 	Site() SiteResolver
 	Store() StoreResolver
 	Style() StyleResolver
@@ -122,6 +124,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApplyContactTagsInput", ec.unmarshalInputApplyContactTagsInput),
 			graphql.NewInputUnmarshaler("ApplyOrderTagInput", ec.unmarshalInputApplyOrderTagInput),
 			graphql.NewInputUnmarshaler("ArchiveProductInput", ec.unmarshalInputArchiveProductInput),
+			graphql.NewInputUnmarshaler("BillingAddressInput", ec.unmarshalInputBillingAddressInput),
 			graphql.NewInputUnmarshaler("CancelFulfillmentInput", ec.unmarshalInputCancelFulfillmentInput),
 			graphql.NewInputUnmarshaler("ContactFilter", ec.unmarshalInputContactFilter),
 			graphql.NewInputUnmarshaler("ContactTagFilter", ec.unmarshalInputContactTagFilter),
@@ -143,9 +146,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateFormsSubmissionInput", ec.unmarshalInputCreateFormsSubmissionInput),
 			graphql.NewInputUnmarshaler("CreateFulfillmentInput", ec.unmarshalInputCreateFulfillmentInput),
 			graphql.NewInputUnmarshaler("CreateFulfillmentLocationInput", ec.unmarshalInputCreateFulfillmentLocationInput),
+			graphql.NewInputUnmarshaler("CreateFunnelInput", ec.unmarshalInputCreateFunnelInput),
 			graphql.NewInputUnmarshaler("CreateFunnelTagInput", ec.unmarshalInputCreateFunnelTagInput),
 			graphql.NewInputUnmarshaler("CreateImageInput", ec.unmarshalInputCreateImageInput),
+			graphql.NewInputUnmarshaler("CreateOrderInput", ec.unmarshalInputCreateOrderInput),
+			graphql.NewInputUnmarshaler("CreateOrderInvoiceInput", ec.unmarshalInputCreateOrderInvoiceInput),
 			graphql.NewInputUnmarshaler("CreateOrderTagInput", ec.unmarshalInputCreateOrderTagInput),
+			graphql.NewInputUnmarshaler("CreatePageInput", ec.unmarshalInputCreatePageInput),
 			graphql.NewInputUnmarshaler("CreateProductCollectionInput", ec.unmarshalInputCreateProductCollectionInput),
 			graphql.NewInputUnmarshaler("CreateProductInput", ec.unmarshalInputCreateProductInput),
 			graphql.NewInputUnmarshaler("CreateProductPriceInput", ec.unmarshalInputCreateProductPriceInput),
@@ -200,9 +207,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
 			graphql.NewInputUnmarshaler("FunnelTagFilter", ec.unmarshalInputFunnelTagFilter),
 			graphql.NewInputUnmarshaler("LocationAddressInput", ec.unmarshalInputLocationAddressInput),
+			graphql.NewInputUnmarshaler("OrderContactInput", ec.unmarshalInputOrderContactInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderInvoiceFilter", ec.unmarshalInputOrderInvoiceFilter),
+			graphql.NewInputUnmarshaler("OrderInvoiceLineItemInput", ec.unmarshalInputOrderInvoiceLineItemInput),
+			graphql.NewInputUnmarshaler("OrderLineItemChangeInput", ec.unmarshalInputOrderLineItemChangeInput),
+			graphql.NewInputUnmarshaler("OrderLineItemInput", ec.unmarshalInputOrderLineItemInput),
 			graphql.NewInputUnmarshaler("PageFilter", ec.unmarshalInputPageFilter),
+			graphql.NewInputUnmarshaler("PageFunnelInput", ec.unmarshalInputPageFunnelInput),
 			graphql.NewInputUnmarshaler("PlacedSort", ec.unmarshalInputPlacedSort),
 			graphql.NewInputUnmarshaler("ProductCollectionFilter", ec.unmarshalInputProductCollectionFilter),
 			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
@@ -216,11 +228,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RefineFilterFilter", ec.unmarshalInputRefineFilterFilter),
 			graphql.NewInputUnmarshaler("RemoveContactTagInput", ec.unmarshalInputRemoveContactTagInput),
 			graphql.NewInputUnmarshaler("RemoveOrderTagInput", ec.unmarshalInputRemoveOrderTagInput),
+			graphql.NewInputUnmarshaler("RemovePageProductsInput", ec.unmarshalInputRemovePageProductsInput),
 			graphql.NewInputUnmarshaler("ReorderFormFieldsInput", ec.unmarshalInputReorderFormFieldsInput),
 			graphql.NewInputUnmarshaler("SalesOpportunityFilter", ec.unmarshalInputSalesOpportunityFilter),
 			graphql.NewInputUnmarshaler("SalesOpportunityNoteFilter", ec.unmarshalInputSalesOpportunityNoteFilter),
 			graphql.NewInputUnmarshaler("SalesPipelineFilter", ec.unmarshalInputSalesPipelineFilter),
 			graphql.NewInputUnmarshaler("SalesPipelineStageInput", ec.unmarshalInputSalesPipelineStageInput),
+			graphql.NewInputUnmarshaler("SetDefaultThemeInput", ec.unmarshalInputSetDefaultThemeInput),
+			graphql.NewInputUnmarshaler("ShippingAddressInput", ec.unmarshalInputShippingAddressInput),
+			graphql.NewInputUnmarshaler("ShowPageStepInput", ec.unmarshalInputShowPageStepInput),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
 			graphql.NewInputUnmarshaler("UnarchiveProductInput", ec.unmarshalInputUnarchiveProductInput),
 			graphql.NewInputUnmarshaler("UpdateBlogInput", ec.unmarshalInputUpdateBlogInput),
@@ -244,6 +260,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateFunnelTagInput", ec.unmarshalInputUpdateFunnelTagInput),
 			graphql.NewInputUnmarshaler("UpdateImageInput", ec.unmarshalInputUpdateImageInput),
 			graphql.NewInputUnmarshaler("UpdateOrderInput", ec.unmarshalInputUpdateOrderInput),
+			graphql.NewInputUnmarshaler("UpdateOrderInvoiceInput", ec.unmarshalInputUpdateOrderInvoiceInput),
+			graphql.NewInputUnmarshaler("UpdateOrderInvoiceLineItemInput", ec.unmarshalInputUpdateOrderInvoiceLineItemInput),
 			graphql.NewInputUnmarshaler("UpdateOrderTagInput", ec.unmarshalInputUpdateOrderTagInput),
 			graphql.NewInputUnmarshaler("UpdatePageInput", ec.unmarshalInputUpdatePageInput),
 			graphql.NewInputUnmarshaler("UpdateProductCollectionInput", ec.unmarshalInputUpdateProductCollectionInput),
@@ -8097,6 +8115,11 @@ type Funnel implements Node {
   footerCode: String
 
   """
+  Domain of the funnel (2026 API). Cost: 1 REST call per domain; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  domain: Domain @goField(batch: true, forceResolver: true)
+
+  """
   Workspace of the funnel. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -8148,6 +8171,61 @@ input FunnelFilter {
 }
 
 """
+Input of ` + "`" + `createFunnel` + "`" + `.
+"""
+input CreateFunnelInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the funnel.
+  """
+  name: String!
+
+  """
+  URL path of the funnel, without a domain.
+  """
+  currentPath: String
+
+  """
+  Whether the funnel takes real payments.
+  """
+  liveMode: Boolean
+
+  """
+  HTML for the head of the funnel's pages.
+  """
+  headCode: String
+
+  """
+  HTML for the end of the funnel's pages.
+  """
+  footerCode: String
+
+  """
+  Domain of the funnel (2026 API). Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  domainId: ID
+}
+
+"""
+Result of ` + "`" + `createFunnel` + "`" + `.
+"""
+type CreateFunnelPayload {
+  """
+  Funnel after the change. Null if the change was rejected.
+  """
+  funnel: Funnel @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 Input of ` + "`" + `updateFunnel` + "`" + `.
 """
 input UpdateFunnelInput @goModel(model: "map[string]any") {
@@ -8170,6 +8248,21 @@ input UpdateFunnelInput @goModel(model: "map[string]any") {
   Whether the funnel takes real payments.
   """
   liveMode: Boolean
+
+  """
+  HTML for the head of the funnel's pages.
+  """
+  headCode: String
+
+  """
+  HTML for the end of the funnel's pages.
+  """
+  footerCode: String
+
+  """
+  Domain of the funnel (2026 API). Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  domainId: ID
 }
 
 """
@@ -8493,6 +8586,16 @@ extend type Query {
 
 extend type Mutation {
   """
+  Creates a funnel. It needs the 2026 API. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the funnel exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFunnel(
+    """
+    Input of ` + "`" + `createFunnel` + "`" + `.
+    """
+    input: CreateFunnelInput!
+  ): CreateFunnelPayload
+
+  """
   Changes a funnel. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateFunnel(
@@ -8531,6 +8634,35 @@ extend type Mutation {
     """
     input: DeleteFunnelTagInput!
   ): DeleteFunnelTagPayload @semanticNonNull
+}
+
+extend input CreateFunnelInput {
+  """
+  Tags of the funnel. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  tagIds: [ID!]
+
+  """
+  How ` + "`" + `headCode` + "`" + ` is combined with existing code.
+  """
+  headCodeMode: CodeMode
+
+  """
+  How ` + "`" + `footerCode` + "`" + ` is combined with existing code.
+  """
+  footerCodeMode: CodeMode
+}
+
+extend input UpdateFunnelInput {
+  """
+  How ` + "`" + `headCode` + "`" + ` is combined with the existing code (2026 API).
+  """
+  headCodeMode: CodeMode
+
+  """
+  How ` + "`" + `footerCode` + "`" + ` is combined with the existing code (2026 API).
+  """
+  footerCodeMode: CodeMode
 }
 `, BuiltIn: false},
 	{Name: "../sdl/image.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -8989,6 +9121,21 @@ type Order implements Node {
   originationChannelName: String
 
   """
+  Public id of the origination channel (2026 API).
+  """
+  originationChannelPublicId: String
+
+  """
+  ClickFunnels' ` + "`" + `resource_install_intent` + "`" + ` of the order (2026 API). ClickFunnels does not document its meaning.
+  """
+  resourceInstallIntent: String
+
+  """
+  Last visits that belong to the order (2026 API).
+  """
+  visits: OrderVisits
+
+  """
   Payment processor, such as ` + "`" + `payments_ai` + "`" + `, ` + "`" + `stripe` + "`" + ` or ` + "`" + `external` + "`" + `. ClickFunnels may add values.
   """
   paymentProcessor: String
@@ -9145,6 +9292,101 @@ input OrderFilter {
 }
 
 """
+Input of ` + "`" + `createOrder` + "`" + `.
+"""
+input CreateOrderInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Whether the payment is real, not a test.
+  """
+  liveMode: Boolean!
+
+  """
+  Type of the order: ` + "`" + `one-time-order` + "`" + ` or ` + "`" + `subscription-order` + "`" + `. ClickFunnels may add values.
+  """
+  orderType: String!
+
+  """
+  Status of the payments, such as ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
+  """
+  billingStatus: String
+
+  """
+  Status of the product or subscription that was bought, such as ` + "`" + `active` + "`" + `, ` + "`" + `canceled` + "`" + `, ` + "`" + `churned` + "`" + ` or ` + "`" + `completed` + "`" + `. ClickFunnels may add values.
+  """
+  serviceStatus: String
+
+  """
+  Time of the next charge.
+  """
+  nextChargeAt: DateTime
+
+  """
+  Time of activation.
+  """
+  activatedAt: DateTime
+
+  """
+  Time of cancellation.
+  """
+  canceledAt: DateTime
+
+  """
+  Person or system that canceled the order, as text from ClickFunnels.
+  """
+  canceledBy: String
+
+  """
+  Reason for the cancellation.
+  """
+  cancelReason: String
+
+  """
+  Detailed reason for the cancellation.
+  """
+  cancelDescription: String
+
+  """
+  Time of churn. ClickFunnels does not document how churn differs from cancellation.
+  """
+  churnedAt: DateTime
+
+  """
+  Internal notes about the order.
+  """
+  notes: String
+
+  """
+  Id of the order in another system.
+  """
+  externalId: String
+
+  """
+  Contact who placed the order. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID
+}
+
+"""
+Result of ` + "`" + `createOrder` + "`" + `.
+"""
+type CreateOrderPayload {
+  """
+  Order after the change. Null if the change was rejected.
+  """
+  order: Order @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 Input of ` + "`" + `updateOrder` + "`" + `.
 """
 input UpdateOrderInput @goModel(model: "map[string]any") {
@@ -9159,9 +9401,59 @@ input UpdateOrderInput @goModel(model: "map[string]any") {
   workspaceId: ID
 
   """
+  Status of the payments, such as ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
+  """
+  billingStatus: String
+
+  """
+  Status of the product or subscription that was bought, such as ` + "`" + `active` + "`" + `, ` + "`" + `canceled` + "`" + `, ` + "`" + `churned` + "`" + ` or ` + "`" + `completed` + "`" + `. ClickFunnels may add values.
+  """
+  serviceStatus: String
+
+  """
+  Time of the next charge.
+  """
+  nextChargeAt: DateTime
+
+  """
+  Time of activation.
+  """
+  activatedAt: DateTime
+
+  """
+  Time of cancellation.
+  """
+  canceledAt: DateTime
+
+  """
+  Person or system that canceled the order, as text from ClickFunnels.
+  """
+  canceledBy: String
+
+  """
+  Reason for the cancellation.
+  """
+  cancelReason: String
+
+  """
+  Detailed reason for the cancellation.
+  """
+  cancelDescription: String
+
+  """
+  Time of churn. ClickFunnels does not document how churn differs from cancellation.
+  """
+  churnedAt: DateTime
+
+  """
   Internal notes about the order.
   """
   notes: String
+
+  """
+  Id of the order in another system.
+  """
+  externalId: String
 }
 
 """
@@ -9177,6 +9469,141 @@ type UpdateOrderPayload {
   Reasons why the change was rejected. Empty on success.
   """
   userErrors: [UserError!]!
+}
+
+"""
+The contact of a new order (2026 API).
+"""
+input OrderContactInput @goModel(model: "map[string]any") {
+  """
+  E-mail address of an existing contact of the workspace.
+  """
+  emailAddress: String!
+}
+
+"""
+A line item of a new order (2026 API).
+"""
+input OrderLineItemInput @goModel(model: "map[string]any") {
+  """
+  Variant of a product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  variantId: ID!
+
+  """
+  Price of a variant of the same product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  priceId: ID!
+
+  """
+  Quantity bought.
+  """
+  quantity: Int!
+}
+
+"""
+A shipping address (2026 API).
+"""
+input ShippingAddressInput @goModel(model: "map[string]any") {
+  """
+  First name of the recipient.
+  """
+  firstName: String
+
+  """
+  Last name of the recipient.
+  """
+  lastName: String
+
+  """
+  Organization of the recipient.
+  """
+  organizationName: String
+
+  """
+  Phone number of the recipient.
+  """
+  phoneNumber: String
+
+  """
+  First line of the street.
+  """
+  streetOne: String
+
+  """
+  Second line of the street.
+  """
+  streetTwo: String
+
+  """
+  City.
+  """
+  city: String
+
+  """
+  State, province or region.
+  """
+  region: String
+
+  """
+  Two-letter code of the country.
+  """
+  country: String
+
+  """
+  Postal code.
+  """
+  postalCode: String
+}
+
+"""
+A billing address (2026 API).
+"""
+input BillingAddressInput @goModel(model: "map[string]any") {
+  """
+  First line of the street.
+  """
+  streetOne: String
+
+  """
+  Second line of the street.
+  """
+  streetTwo: String
+
+  """
+  City.
+  """
+  city: String
+
+  """
+  State, province or region.
+  """
+  region: String
+
+  """
+  Two-letter code of the country.
+  """
+  country: String
+
+  """
+  Postal code.
+  """
+  postalCode: String
+}
+
+"""
+The last visits that belong to an order (2026 API).
+"""
+type OrderVisits {
+  """
+  Last visit.
+  """
+  lastVisit: Visit
+
+  """
+  Last visit with UTM parameters.
+  """
+  lastVisitWithUtm: Visit
 }
 
 """
@@ -9235,7 +9662,142 @@ type OrderLineItem {
 }
 
 """
-The price of a line item of an order or invoice.
+Input of ` + "`" + `previewOrderLineItemChange` + "`" + ` and ` + "`" + `performOrderLineItemChange` + "`" + ` (2026 API).
+"""
+input OrderLineItemChangeInput @goModel(model: "map[string]any") {
+  """
+  Order's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  orderId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the order's workspace. Required unless ` + "`" + `orderId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of a line item in ` + "`" + `Order.lineItems` + "`" + `. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
+  """
+  lineItemId: ID!
+
+  """
+  New price, which also selects the variant. ` + "`" + `ProductPrice.changeOptions` + "`" + ` has the possible prices. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
+  """
+  priceId: ID!
+
+  """
+  Time of the change. Default: upgrades take effect now, and downgrades at the next renewal.
+  """
+  effectiveTime: OrderLineItemChangeTime
+
+  """
+  Whether the change is prorated. Default: upgrades are, and downgrades are not.
+  """
+  prorate: Boolean
+}
+
+"""
+The time when a change of a line item takes effect (2026 API).
+"""
+enum OrderLineItemChangeTime @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.OrderLineItemChangeTime") {
+  """
+  At once.
+  """
+  NOW
+
+  """
+  At the next renewal of the subscription.
+  """
+  NEXT_RENEWAL
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+Result of ` + "`" + `previewOrderLineItemChange` + "`" + ` and ` + "`" + `performOrderLineItemChange` + "`" + ` (2026 API).
+"""
+type OrderLineItemChangePayload {
+  """
+  Change, made or previewed. Null if it was rejected.
+  """
+  orderLineItemChange: OrderLineItemChange
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A change of the variant and price of a line item (2026 API).
+"""
+type OrderLineItemChange {
+  """
+  Whether the change is only previewed.
+  """
+  preview: Boolean
+
+  """
+  Line item before the change.
+  """
+  previousLineItem: OrderLineItem
+
+  """
+  Line item after the change.
+  """
+  newLineItem: OrderLineItem
+
+  """
+  Next invoice of the subscription after the change.
+  """
+  upcomingInvoice: UpcomingInvoice
+}
+
+"""
+The next invoice of a subscription, as the payment platform quotes it (2026 API).
+"""
+type UpcomingInvoice {
+  """
+  Date of the invoice.
+  """
+  nextInvoiceDate: DateTime
+
+  """
+  Three-letter code of the currency, in upper case.
+  """
+  currency: String
+
+  """
+  Total amount.
+  """
+  totalAmount: Money
+
+  """
+  Amount without taxes, shipping and discounts.
+  """
+  subtotalAmount: Money
+
+  """
+  Taxes included in the total.
+  """
+  taxAmount: Money
+
+  """
+  Shipping included in the total.
+  """
+  shippingAmount: Money
+
+  """
+  Amount of the discounts.
+  """
+  discountAmount: Money
+}
+
+"""
+The price of a line item of an order or invoice, or a price that a subscription can change to.
 """
 type OrderPrice {
   """
@@ -9247,6 +9809,16 @@ type OrderPrice {
   Short public id.
   """
   publicId: String
+
+  """
+  Name of the price (2026 API).
+  """
+  name: String
+
+  """
+  Key of the price (2026 API).
+  """
+  key: String @goField(name: "Code")
 
   """
   Amount of the price.
@@ -9442,7 +10014,17 @@ extend type Query {
 
 extend type Mutation {
   """
-  Changes an order. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  Creates an order. The payments of a new order are made in another system, which makes it an external order (2026 API). The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the order exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createOrder(
+    """
+    Input of ` + "`" + `createOrder` + "`" + `.
+    """
+    input: CreateOrderInput!
+  ): CreateOrderPayload
+
+  """
+  Changes an order. ClickFunnels changes only the notes of an order that is not external. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateOrder(
     """
@@ -9462,6 +10044,62 @@ extend input OrderFilter {
   Only orders that meet the filter behind this opaque token of ClickFunnels (2026 API).
   """
   stableId: String
+}
+
+extend type Mutation {
+  """
+  Previews another variant and price for a line item of a subscription, without any change (2026 API). Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  previewOrderLineItemChange(
+    """
+    Input of ` + "`" + `previewOrderLineItemChange` + "`" + `.
+    """
+    input: OrderLineItemChangeInput!
+  ): OrderLineItemChangePayload
+
+  """
+  Changes the variant and the price of a line item of a subscription (2026 API). Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  performOrderLineItemChange(
+    """
+    Input of ` + "`" + `performOrderLineItemChange` + "`" + `.
+    """
+    input: OrderLineItemChangeInput!
+  ): OrderLineItemChangePayload
+}
+
+extend input CreateOrderInput {
+  """
+  Contact who placed the order, by the e-mail address. Needed unless you give ` + "`" + `contactId` + "`" + `.
+  """
+  contactAttributes: OrderContactInput
+
+  """
+  Line items of the order. At least one.
+  """
+  lineItems: [OrderLineItemInput!]!
+
+  """
+  Shipping address.
+  """
+  shippingAddress: ShippingAddressInput
+
+  """
+  Billing address.
+  """
+  billingAddress: BillingAddressInput
+}
+
+extend input UpdateOrderInput {
+  """
+  Shipping address (2026 API). An omitted field keeps its value. Null clears all fields of the address.
+  """
+  shippingAddress: ShippingAddressInput
+
+  """
+  Billing address (2026 API). An omitted field keeps its value. Null clears all fields of the address.
+  """
+  billingAddress: BillingAddressInput
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_invoice.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -9571,6 +10209,11 @@ type OrderInvoice implements Node {
   externalId: String
 
   """
+  Last visits that belong to the order (2026 API).
+  """
+  visits: OrderVisits
+
+  """
   Line items of the invoice.
   """
   lineItems: [OrderInvoiceLineItem!]
@@ -9586,7 +10229,7 @@ type OrderInvoice implements Node {
   updatedAt: DateTime
 
   """
-  Order that the invoice is for. Cost: 1 REST call per 20 orders if you select ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + `, ` + "`" + `paymentProcessor` + "`" + `, ` + "`" + `recurringInvoicesPaidCount` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, ` + "`" + `funnelName` + "`" + `, ` + "`" + `pageName` + "`" + `, ` + "`" + `billingPaymentMethodId` + "`" + `, ` + "`" + `externalId` + "`" + `, ` + "`" + `workspaceSharingId` + "`" + `, ` + "`" + `previousLineItem` + "`" + `, ` + "`" + `discountIds` + "`" + `, ` + "`" + `contactGroups` + "`" + `, ` + "`" + `segments` + "`" + ` or ` + "`" + `totalAmount.currency` + "`" + `; otherwise none.
+  Order that the invoice is for. Cost: 1 REST call per 20 orders if you select ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + `, ` + "`" + `paymentProcessor` + "`" + `, ` + "`" + `recurringInvoicesPaidCount` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, ` + "`" + `funnelName` + "`" + `, ` + "`" + `pageName` + "`" + `, ` + "`" + `billingPaymentMethodId` + "`" + `, ` + "`" + `externalId` + "`" + `, ` + "`" + `workspaceSharingId` + "`" + `, ` + "`" + `previousLineItem` + "`" + `, ` + "`" + `discountIds` + "`" + `, ` + "`" + `contactGroups` + "`" + `, ` + "`" + `segments` + "`" + `, ` + "`" + `resourceInstallIntent` + "`" + `, ` + "`" + `visits` + "`" + ` or ` + "`" + `totalAmount.currency` + "`" + `; otherwise none.
   """
   order: Order @semanticNonNull @goField(batch: true, forceResolver: true)
 
@@ -9669,6 +10312,196 @@ input OrderInvoiceFilter {
   Only invoices whose ` + "`" + `externalId` + "`" + ` equals one of these values. At most 100 values.
   """
   externalIds: [String!]
+}
+
+"""
+Input of ` + "`" + `createOrderInvoice` + "`" + `.
+"""
+input CreateOrderInvoiceInput @goModel(model: "map[string]any") {
+  """
+  Order's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  orderId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the order's workspace. Required unless ` + "`" + `orderId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Invoice number that the customer sees.
+  """
+  invoiceNumber: String
+
+  """
+  Status of the payment, such as ` + "`" + `draft` + "`" + `, ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
+  """
+  status: String!
+
+  """
+  Type of the invoice.
+  """
+  invoiceType: OrderInvoiceType
+
+  """
+  Shipping included in the total.
+  """
+  shippingAmount: Decimal
+
+  """
+  Time when the invoice was issued.
+  """
+  issuedAt: DateTime
+
+  """
+  Time when the payment is due.
+  """
+  dueAt: DateTime
+
+  """
+  Time of the payment.
+  """
+  paidAt: DateTime
+
+  """
+  Id of the invoice in another system.
+  """
+  externalId: String!
+}
+
+"""
+Result of ` + "`" + `createOrderInvoice` + "`" + `.
+"""
+type CreateOrderInvoicePayload {
+  """
+  Invoice after the change. Null if the change was rejected.
+  """
+  orderInvoice: OrderInvoice @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateOrderInvoice` + "`" + `.
+"""
+input UpdateOrderInvoiceInput @goModel(model: "map[string]any") {
+  """
+  Invoice's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the invoice's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Invoice number that the customer sees.
+  """
+  invoiceNumber: String
+
+  """
+  Status of the payment, such as ` + "`" + `draft` + "`" + `, ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
+  """
+  status: String
+
+  """
+  Shipping included in the total.
+  """
+  shippingAmount: Decimal
+
+  """
+  Time when the invoice was issued.
+  """
+  issuedAt: DateTime
+
+  """
+  Time when the payment is due.
+  """
+  dueAt: DateTime
+
+  """
+  Time of the payment.
+  """
+  paidAt: DateTime
+
+  """
+  Id of the invoice in another system.
+  """
+  externalId: String
+}
+
+"""
+Result of ` + "`" + `updateOrderInvoice` + "`" + `.
+"""
+type UpdateOrderInvoicePayload {
+  """
+  Invoice after the change. Null if the change was rejected.
+  """
+  orderInvoice: OrderInvoice @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A line item of a new invoice (2026 API).
+"""
+input OrderInvoiceLineItemInput @goModel(model: "map[string]any") {
+  """
+  Variant of a product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  variantId: ID!
+
+  """
+  Price of a variant of the same product. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  priceId: ID!
+
+  """
+  Quantity invoiced.
+  """
+  quantity: Int!
+
+  """
+  Amount of the line item.
+  """
+  amount: Decimal!
+
+  """
+  Description of the line item.
+  """
+  description: String
+}
+
+"""
+Changes of a line item of an invoice (2026 API).
+"""
+input UpdateOrderInvoiceLineItemInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `rawId` + "`" + ` of a line item in ` + "`" + `OrderInvoice.lineItems` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Quantity invoiced.
+  """
+  quantity: Int
+
+  """
+  Amount of the line item.
+  """
+  amount: Decimal
+
+  """
+  Description of the line item.
+  """
+  description: String
 }
 
 """
@@ -10035,6 +10868,42 @@ extend type Query {
     """
     workspaceId: ID
   ): OrderInvoice
+}
+
+extend type Mutation {
+  """
+  Creates an invoice. The order must be external (2026 API). The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the invoice exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createOrderInvoice(
+    """
+    Input of ` + "`" + `createOrderInvoice` + "`" + `.
+    """
+    input: CreateOrderInvoiceInput!
+  ): CreateOrderInvoicePayload
+
+  """
+  Changes an invoice. The order must be external (2026 API). An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateOrderInvoice(
+    """
+    Input of ` + "`" + `updateOrderInvoice` + "`" + `.
+    """
+    input: UpdateOrderInvoiceInput!
+  ): UpdateOrderInvoicePayload
+}
+
+extend input CreateOrderInvoiceInput {
+  """
+  Line items of the invoice.
+  """
+  lineItems: [OrderInvoiceLineItemInput!]
+}
+
+extend input UpdateOrderInvoiceInput {
+  """
+  Changes of line items. Other line items keep their values.
+  """
+  lineItems: [UpdateOrderInvoiceLineItemInput!]
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_invoice_restock.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -10975,6 +11844,11 @@ type Page implements Node {
   markup: String
 
   """
+  Step of the funnel that shows the page (2026 API); null for a standalone page.
+  """
+  showPageStep: ShowPageStep
+
+  """
   Time of creation.
   """
   createdAt: DateTime
@@ -11051,6 +11925,81 @@ input PageFilter {
 }
 
 """
+Input of ` + "`" + `createPage` + "`" + `.
+"""
+input CreatePageInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the page.
+  """
+  name: String!
+
+  """
+  URL path of the page, without a domain.
+  """
+  currentPath: String
+
+  """
+  Description of the page.
+  """
+  description: String
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether search engines may index the page.
+  """
+  seoIndex: Boolean
+
+  """
+  The page's theme. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  themeId: ID
+
+  """
+  HTML for the head of the page.
+  """
+  headCode: String
+
+  """
+  HTML for the end of the page.
+  """
+  footerCode: String
+
+  """
+  Content of the page as markup.
+  """
+  markup: String
+}
+
+"""
+Result of ` + "`" + `createPage` + "`" + `.
+"""
+type CreatePagePayload {
+  """
+  Page after the change. Null if the change was rejected.
+  """
+  page: Page @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 Input of ` + "`" + `updatePage` + "`" + `.
 """
 input UpdatePageInput @goModel(model: "map[string]any") {
@@ -11068,6 +12017,41 @@ input UpdatePageInput @goModel(model: "map[string]any") {
   Name of the page.
   """
   name: String
+
+  """
+  Description of the page.
+  """
+  description: String
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether search engines may index the page.
+  """
+  seoIndex: Boolean
+
+  """
+  HTML for the head of the page.
+  """
+  headCode: String
+
+  """
+  HTML for the end of the page.
+  """
+  footerCode: String
+
+  """
+  Content of the page as markup.
+  """
+  markup: String
 }
 
 """
@@ -11083,6 +12067,106 @@ type UpdatePagePayload {
   Reasons why the change was rejected. Empty on success.
   """
   userErrors: [UserError!]!
+}
+
+"""
+A step of a funnel that shows a page (2026 API).
+"""
+type ShowPageStep {
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id.
+  """
+  publicId: String
+
+  """
+  Name of the step.
+  """
+  name: String
+
+  """
+  URL path of the step, without a domain.
+  """
+  currentPath: String
+
+  """
+  Position among the steps of the funnel.
+  """
+  sortOrder: Int
+
+  """
+  Products that the step sells. Cost: 1 REST call per 20 products, counted over all pages, if you select more than ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + ` and ` + "`" + `name` + "`" + `; otherwise none.
+  """
+  products: [Product!] @goField(batch: true, forceResolver: true)
+}
+
+"""
+The place of a page in a funnel (2026 API).
+"""
+input PageFunnelInput @goModel(model: "map[string]any") {
+  """
+  Funnel that gets a new step for the page. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call unless you give a ` + "`" + `publicId` + "`" + `.
+  """
+  funnelId: ID
+
+  """
+  ` + "`" + `rawId` + "`" + ` of a step in ` + "`" + `Page.showPageStep` + "`" + `, after which the new step is inserted. By default, the new step is the last one.
+  """
+  afterShowPageStepId: ID
+
+  """
+  ` + "`" + `rawId` + "`" + ` of an existing step in ` + "`" + `Page.showPageStep` + "`" + `, which then shows the page. ClickFunnels then ignores ` + "`" + `funnelId` + "`" + `.
+  """
+  showPageStepId: ID
+}
+
+"""
+Input of ` + "`" + `removePageProducts` + "`" + `.
+"""
+input RemovePageProductsInput @goModel(model: "map[string]any") {
+  """
+  Page's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  pageId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the page's workspace. Required unless ` + "`" + `pageId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Products to remove. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  productIds: [ID!]!
+}
+
+"""
+Result of ` + "`" + `removePageProducts` + "`" + `.
+"""
+type RemovePageProductsPayload {
+  """
+  Page after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  page: Page
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Changes of a step of a funnel (2026 API).
+"""
+input ShowPageStepInput @goModel(model: "map[string]any") {
+  """
+  Products to add. The step keeps its other products: use ` + "`" + `removePageProducts` + "`" + ` to remove them. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per 20 products that are not given as ` + "`" + `publicId` + "`" + `.
+  """
+  productIds: [ID!]
 }
 
 extend type Workspace {
@@ -11173,6 +12257,16 @@ extend type Query {
 
 extend type Mutation {
   """
+  Creates a page. It needs the 2026 API. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the page exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createPage(
+    """
+    Input of ` + "`" + `createPage` + "`" + `.
+    """
+    input: CreatePageInput!
+  ): CreatePagePayload
+
+  """
   Changes a page. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updatePage(
@@ -11181,6 +12275,57 @@ extend type Mutation {
     """
     input: UpdatePageInput!
   ): UpdatePagePayload @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Removes products from the funnel's step that shows a page (2026 API). A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  removePageProducts(
+    """
+    Input of ` + "`" + `removePageProducts` + "`" + `.
+    """
+    input: RemovePageProductsInput!
+  ): RemovePageProductsPayload
+}
+
+extend input CreatePageInput {
+  """
+  How ` + "`" + `headCode` + "`" + ` is combined with existing code.
+  """
+  headCodeMode: CodeMode
+
+  """
+  How ` + "`" + `footerCode` + "`" + ` is combined with existing code.
+  """
+  footerCodeMode: CodeMode
+
+  """
+  Place of the page in a funnel. Without it, the page is standalone.
+  """
+  funnel: PageFunnelInput
+
+  """
+  Changes of the funnel's step that shows the page. It needs ` + "`" + `funnel` + "`" + `.
+  """
+  showPageStep: ShowPageStepInput
+}
+
+extend input UpdatePageInput {
+  """
+  How ` + "`" + `headCode` + "`" + ` is combined with the existing code (2026 API).
+  """
+  headCodeMode: CodeMode
+
+  """
+  How ` + "`" + `footerCode` + "`" + ` is combined with the existing code (2026 API).
+  """
+  footerCodeMode: CodeMode
+
+  """
+  Changes of the funnel's step that shows the page (2026 API). Standalone pages have none.
+  """
+  showPageStep: ShowPageStepInput
 }
 
 extend input PageFilter {
@@ -12332,6 +13477,11 @@ type ProductPrice implements Node {
   key: String @goField(name: "Code")
 
   """
+  Variants and prices that subscriptions with this price can change to (2026 API). Cost: 1 REST call per price.
+  """
+  changeOptions: ProductPriceChangeOptions @goField(forceResolver: true)
+
+  """
   Time of creation.
   """
   createdAt: DateTime
@@ -12675,6 +13825,61 @@ type UpdateProductPricePayload {
   Reasons why the change was rejected. Empty on success.
   """
   userErrors: [UserError!]!
+}
+
+"""
+Variants and prices that subscriptions can change to (2026 API).
+"""
+type ProductPriceChangeOptions {
+  """
+  Upgrades, one for each variant.
+  """
+  upgrade: [ProductPriceChangeOption!]
+
+  """
+  Downgrades, one for each variant.
+  """
+  downgrade: [ProductPriceChangeOption!]
+}
+
+"""
+An upgrade or downgrade of a subscription (2026 API).
+"""
+type ProductPriceChangeOption {
+  """
+  Variant to change to.
+  """
+  variant: ProductPriceChangeVariant
+}
+
+"""
+A variant that a subscription can change to (2026 API).
+"""
+type ProductPriceChangeVariant {
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id.
+  """
+  publicId: String
+
+  """
+  Name of the variant.
+  """
+  name: String
+
+  """
+  Prices of the variant that a subscription can change to.
+  """
+  prices: [OrderPrice!]
+
+  """
+  Product that has the variant. Cost: 1 REST call per 20 products; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  product: Product @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -18822,6 +20027,36 @@ type StyleEdge {
   node: Style!
 }
 
+"""
+Input of ` + "`" + `setDefaultTheme` + "`" + `.
+"""
+input SetDefaultThemeInput @goModel(model: "map[string]any") {
+  """
+  Theme's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the theme's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `setDefaultTheme` + "`" + `.
+"""
+type SetDefaultThemePayload {
+  """
+  Theme after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  theme: Theme
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
 extend type Workspace {
   """
   Themes of the workspace. Cost: 1 REST call per 20 themes.
@@ -18926,6 +20161,18 @@ extend type Mutation {
     """
     input: UpdateThemeInput!
   ): UpdateThemePayload @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Makes a theme the default of its workspace (2026 API). A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  setDefaultTheme(
+    """
+    Input of ` + "`" + `setDefaultTheme` + "`" + `.
+    """
+    input: SetDefaultThemeInput!
+  ): SetDefaultThemePayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/user.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -20859,6 +22106,16 @@ func (ec *executionContext) childFields_CreateFulfillmentPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type CreateFulfillmentPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateFunnelPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "funnel":
+		return ec.fieldContext_CreateFunnelPayload_funnel(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFunnelPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFunnelPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "funnelTag":
@@ -20879,6 +22136,26 @@ func (ec *executionContext) childFields_CreateImagePayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type CreateImagePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateOrderInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderInvoice":
+		return ec.fieldContext_CreateOrderInvoicePayload_orderInvoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateOrderInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateOrderInvoicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_CreateOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "orderTag":
@@ -20887,6 +22164,16 @@ func (ec *executionContext) childFields_CreateOrderTagPayload(ctx context.Contex
 		return ec.fieldContext_CreateOrderTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateOrderTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreatePagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "page":
+		return ec.fieldContext_CreatePagePayload_page(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreatePagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreatePagePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateProductCollectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -22147,6 +23434,8 @@ func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphq
 		return ec.fieldContext_Funnel_headCode(ctx, field)
 	case "footerCode":
 		return ec.fieldContext_Funnel_footerCode(ctx, field)
+	case "domain":
+		return ec.fieldContext_Funnel_domain(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Funnel_workspace(ctx, field)
 	case "pages":
@@ -22457,6 +23746,12 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_originationChannelType(ctx, field)
 	case "originationChannelName":
 		return ec.fieldContext_Order_originationChannelName(ctx, field)
+	case "originationChannelPublicId":
+		return ec.fieldContext_Order_originationChannelPublicId(ctx, field)
+	case "resourceInstallIntent":
+		return ec.fieldContext_Order_resourceInstallIntent(ctx, field)
+	case "visits":
+		return ec.fieldContext_Order_visits(ctx, field)
 	case "paymentProcessor":
 		return ec.fieldContext_Order_paymentProcessor(ctx, field)
 	case "billingPaymentMethodId":
@@ -22581,6 +23876,8 @@ func (ec *executionContext) childFields_OrderInvoice(ctx context.Context, field 
 		return ec.fieldContext_OrderInvoice_paymentProcessor(ctx, field)
 	case "externalId":
 		return ec.fieldContext_OrderInvoice_externalId(ctx, field)
+	case "visits":
+		return ec.fieldContext_OrderInvoice_visits(ctx, field)
 	case "lineItems":
 		return ec.fieldContext_OrderInvoice_lineItems(ctx, field)
 	case "createdAt":
@@ -22781,12 +24078,40 @@ func (ec *executionContext) childFields_OrderLineItem(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type OrderLineItem", field.Name)
 }
 
+func (ec *executionContext) childFields_OrderLineItemChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "preview":
+		return ec.fieldContext_OrderLineItemChange_preview(ctx, field)
+	case "previousLineItem":
+		return ec.fieldContext_OrderLineItemChange_previousLineItem(ctx, field)
+	case "newLineItem":
+		return ec.fieldContext_OrderLineItemChange_newLineItem(ctx, field)
+	case "upcomingInvoice":
+		return ec.fieldContext_OrderLineItemChange_upcomingInvoice(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderLineItemChange", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderLineItemChangePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderLineItemChange":
+		return ec.fieldContext_OrderLineItemChangePayload_orderLineItemChange(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_OrderLineItemChangePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderLineItemChangePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_OrderPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "rawId":
 		return ec.fieldContext_OrderPrice_rawId(ctx, field)
 	case "publicId":
 		return ec.fieldContext_OrderPrice_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_OrderPrice_name(ctx, field)
+	case "key":
+		return ec.fieldContext_OrderPrice_key(ctx, field)
 	case "amount":
 		return ec.fieldContext_OrderPrice_amount(ctx, field)
 	case "currency":
@@ -22939,6 +24264,16 @@ func (ec *executionContext) childFields_OrderVariant(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type OrderVariant", field.Name)
 }
 
+func (ec *executionContext) childFields_OrderVisits(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lastVisit":
+		return ec.fieldContext_OrderVisits_lastVisit(ctx, field)
+	case "lastVisitWithUtm":
+		return ec.fieldContext_OrderVisits_lastVisitWithUtm(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderVisits", field.Name)
+}
+
 func (ec *executionContext) childFields_Page(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -22971,6 +24306,8 @@ func (ec *executionContext) childFields_Page(ctx context.Context, field graphql.
 		return ec.fieldContext_Page_footerCode(ctx, field)
 	case "markup":
 		return ec.fieldContext_Page_markup(ctx, field)
+	case "showPageStep":
+		return ec.fieldContext_Page_showPageStep(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Page_createdAt(ctx, field)
 	case "updatedAt":
@@ -23249,6 +24586,8 @@ func (ec *executionContext) childFields_ProductPrice(ctx context.Context, field 
 		return ec.fieldContext_ProductPrice_archived(ctx, field)
 	case "key":
 		return ec.fieldContext_ProductPrice_key(ctx, field)
+	case "changeOptions":
+		return ec.fieldContext_ProductPrice_changeOptions(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_ProductPrice_createdAt(ctx, field)
 	case "updatedAt":
@@ -23261,6 +24600,40 @@ func (ec *executionContext) childFields_ProductPrice(ctx context.Context, field 
 		return ec.fieldContext_ProductPrice_workspace(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductPrice", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceChangeOption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "variant":
+		return ec.fieldContext_ProductPriceChangeOption_variant(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceChangeOption", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceChangeOptions(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "upgrade":
+		return ec.fieldContext_ProductPriceChangeOptions_upgrade(ctx, field)
+	case "downgrade":
+		return ec.fieldContext_ProductPriceChangeOptions_downgrade(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceChangeOptions", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceChangeVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_ProductPriceChangeVariant_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ProductPriceChangeVariant_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ProductPriceChangeVariant_name(ctx, field)
+	case "prices":
+		return ec.fieldContext_ProductPriceChangeVariant_prices(ctx, field)
+	case "product":
+		return ec.fieldContext_ProductPriceChangeVariant_product(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceChangeVariant", field.Name)
 }
 
 func (ec *executionContext) childFields_ProductPriceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -23537,6 +24910,16 @@ func (ec *executionContext) childFields_RemoveOrderTagPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type RemoveOrderTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RemovePageProductsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "page":
+		return ec.fieldContext_RemovePageProductsPayload_page(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemovePageProductsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemovePageProductsPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReorderFormFieldsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "formFieldSet":
@@ -23801,6 +25184,16 @@ func (ec *executionContext) childFields_ScheduledEventType(ctx context.Context, 
 		return ec.fieldContext_ScheduledEventType_name(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ScheduledEventType", field.Name)
+}
+
+func (ec *executionContext) childFields_SetDefaultThemePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "theme":
+		return ec.fieldContext_SetDefaultThemePayload_theme(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetDefaultThemePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetDefaultThemePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ShippingLocationGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -24121,6 +25514,24 @@ func (ec *executionContext) childFields_ShippingZoneEdge(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type ShippingZoneEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_ShowPageStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_ShowPageStep_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ShowPageStep_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ShowPageStep_name(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_ShowPageStep_currentPath(ctx, field)
+	case "sortOrder":
+		return ec.fieldContext_ShowPageStep_sortOrder(ctx, field)
+	case "products":
+		return ec.fieldContext_ShowPageStep_products(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShowPageStep", field.Name)
+}
+
 func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -24357,6 +25768,26 @@ func (ec *executionContext) childFields_UnarchiveProductPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type UnarchiveProductPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpcomingInvoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nextInvoiceDate":
+		return ec.fieldContext_UpcomingInvoice_nextInvoiceDate(ctx, field)
+	case "currency":
+		return ec.fieldContext_UpcomingInvoice_currency(ctx, field)
+	case "totalAmount":
+		return ec.fieldContext_UpcomingInvoice_totalAmount(ctx, field)
+	case "subtotalAmount":
+		return ec.fieldContext_UpcomingInvoice_subtotalAmount(ctx, field)
+	case "taxAmount":
+		return ec.fieldContext_UpcomingInvoice_taxAmount(ctx, field)
+	case "shippingAmount":
+		return ec.fieldContext_UpcomingInvoice_shippingAmount(ctx, field)
+	case "discountAmount":
+		return ec.fieldContext_UpcomingInvoice_discountAmount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpcomingInvoice", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateBlogPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "blog":
@@ -24555,6 +25986,16 @@ func (ec *executionContext) childFields_UpdateImagePayload(ctx context.Context, 
 		return ec.fieldContext_UpdateImagePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateImagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateOrderInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderInvoice":
+		return ec.fieldContext_UpdateOrderInvoicePayload_orderInvoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateOrderInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateOrderInvoicePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

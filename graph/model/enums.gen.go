@@ -34,6 +34,18 @@ func MarshalFulfillmentStatus(v string) graphql.Marshaler { return fulfillmentSt
 // UnmarshalFulfillmentStatus reads an argument.
 func UnmarshalFulfillmentStatus(v any) (string, error) { return fulfillmentStatusWords.unmarshal(v) }
 
+var orderLineItemChangeTimeWords = enum{"now", "next_renewal"}
+
+// MarshalOrderLineItemChangeTime writes a value for gqlgen.
+func MarshalOrderLineItemChangeTime(v string) graphql.Marshaler {
+	return orderLineItemChangeTimeWords.marshal(v)
+}
+
+// UnmarshalOrderLineItemChangeTime reads an argument.
+func UnmarshalOrderLineItemChangeTime(v any) (string, error) {
+	return orderLineItemChangeTimeWords.unmarshal(v)
+}
+
 var orderInvoiceTypeWords = enum{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
 
 // MarshalOrderInvoiceType writes a value for gqlgen.

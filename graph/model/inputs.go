@@ -152,6 +152,14 @@ type OrderInvoiceFilter struct {
 	ExternalIds graphql.Omittable[[]string] `json:"externalIds,omitzero"`
 }
 
+// Result of `previewOrderLineItemChange` and `performOrderLineItemChange` (2026 API).
+type OrderLineItemChangePayload struct {
+	// Change, made or previewed. Null if it was rejected.
+	OrderLineItemChange *upstream.OrderLineItemChange `json:"orderLineItemChange,omitzero"`
+	// Reasons why the change was rejected. Empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Conditions for pages. A page must meet all of them. A list of values must not be empty.
 type PageFilter struct {
 	// Only these pages. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
@@ -258,6 +266,14 @@ type RemoveOrderTagPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Result of `removePageProducts`.
+type RemovePageProductsPayload struct {
+	// Page after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only `id`, `rawId` and lists.
+	Page *upstream.WebPage `json:"page,omitzero"`
+	// Reasons why the change was rejected. Empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Result of `reorderFormFields`.
 type ReorderFormFieldsPayload struct {
 	// Field set after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only `id`, `rawId` and lists.
@@ -294,6 +310,14 @@ type SalesOpportunityNoteFilter struct {
 type SalesPipelineFilter struct {
 	// Only these sales pipelines. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+}
+
+// Result of `setDefaultTheme`.
+type SetDefaultThemePayload struct {
+	// Theme after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only `id` and `rawId`.
+	Theme *upstream.Theme `json:"theme,omitzero"`
+	// Reasons why the change was rejected. Empty on success.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // The sort order of a list.

@@ -58,6 +58,7 @@ type (
 	CreateFulfillmentLocationPayload    = Written[upstream.FulfillmentLocation]
 	UpdateFulfillmentLocationPayload    = Written[upstream.FulfillmentLocation]
 	DeleteFulfillmentLocationPayload    = Deleted
+	CreateFunnelPayload                 = Written[upstream.Funnel]
 	UpdateFunnelPayload                 = Written[upstream.Funnel]
 	CreateFunnelTagPayload              = Written[upstream.FunnelTag]
 	UpdateFunnelTagPayload              = Written[upstream.FunnelTag]
@@ -65,10 +66,14 @@ type (
 	CreateImagePayload                  = Written[upstream.Image]
 	UpdateImagePayload                  = Written[upstream.Image]
 	DeleteImagePayload                  = Deleted
+	CreateOrderPayload                  = Written[upstream.Order]
 	UpdateOrderPayload                  = Written[upstream.Order]
+	CreateOrderInvoicePayload           = Written[upstream.OrderInvoice]
+	UpdateOrderInvoicePayload           = Written[upstream.OrderInvoice]
 	CreateOrderTagPayload               = Written[upstream.OrderTag]
 	UpdateOrderTagPayload               = Written[upstream.OrderTag]
 	DeleteOrderTagPayload               = Deleted
+	CreatePagePayload                   = Written[upstream.WebPage]
 	UpdatePagePayload                   = Written[upstream.WebPage]
 	CreateProductPayload                = Written[upstream.Product]
 	UpdateProductPayload                = Written[upstream.Product]

@@ -79,6 +79,7 @@ func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, object *ast.F
 		if (arguments{f.Directives.ForName("key")}).text("expand", "false") == "true" {
 			extra += ", Expand: true"
 		}
+		extra += named(f)
 		isMany := f.Directives.ForName("hasMany") != nil
 		if (f.Directives.ForName("belongsTo") != nil || isMany && f.Directives.ForName("key") == nil) && relationKey(f) != "" {
 			c.line("{Name: %q, Key: %q, To: %q%s},", f.Name, relationKey(f), name, extra)
@@ -98,6 +99,14 @@ func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, object *ast.F
 		}
 		e.writeDemoField(c, f, key, extra)
 	}
+}
+
+// named returns the resource that an id names without a relation, as a member of a Go struct.
+func named(f *ast.FieldDefinition) string {
+	if of := (arguments{f.Directives.ForName("input")}).text("of", ""); of != "" {
+		return fmt.Sprintf(", Of: %q", of)
+	}
+	return ""
 }
 
 // writeDemoField writes a field with a value, and the fields of an object.
@@ -132,7 +141,10 @@ func (e *expansion) writeDemoInputs(c *code, r *Resource) {
 			extra += ", List: true"
 		}
 		key := keyOf(f)
-		e.writeDemoField(c, f, key, extra)
+		if isComposed(e.Types[f.Type.Name()]) {
+			key = ""
+		}
+		e.writeDemoField(c, f, key, extra+named(f))
 	}
 }
 

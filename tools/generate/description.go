@@ -44,6 +44,8 @@ type Resource struct {
 	Naming       string // ALWAYS, SOMETIMES or IGNORED
 	Noun, Plural string
 	Note         string // appended to the description of its lists
+	CreateNote   string // in the description of the mutation that creates records
+	UpdateNote   string // in the description of the mutation that changes records
 	Accounts     bool   // whether it is on the accounts host
 	Lists        []List
 	Filters      []string
@@ -254,6 +256,7 @@ func (d *Description) readResources() error {
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
 			r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
 			r.Note, r.Field = args.text("note", ""), args.text("field", "")
+			r.CreateNote, r.UpdateNote = args.text("createNote", ""), args.text("updateNote", "")
 			r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
 			if r.Whole {
 				r.Connect, r.Note = "connectWhole", strings.TrimSpace(r.Note+" ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected.")
@@ -465,10 +468,13 @@ func (d *Description) checkComposed() error {
 			}
 			continue
 		}
+		spread := of.Kind == ast.InputObject
 		switch {
 		case f.Type.Elem != nil:
 			return errorAt(f.Position, "%s is composed: its objects are not listed", of.Name)
-		case f.Directives.ForName("input") != nil && mainPart(of) == nil:
+		case spread && slices.ContainsFunc(of.Fields, func(member *ast.FieldDefinition) bool { return keyOf(member) != snake(member.Name) }):
+			return errorAt(of.Position, "the fields of the composed input %s have no @key", of.Name)
+		case !spread && f.Directives.ForName("input") != nil && mainPart(of) == nil:
 			return errorAt(f.Position, "inputs do not take a %s, which has no field with the key %s", of.Name, ownKey)
 		}
 		for _, part := range parts {

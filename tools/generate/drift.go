@@ -209,7 +209,7 @@ func kindOfValue(d *Description, f *ast.FieldDefinition) string {
 		return "String"
 	case isComposed(t):
 		return mainPart(t).Type.Name()
-	case t != nil && t.Kind == ast.Object:
+	case t != nil && (t.Kind == ast.Object || t.Kind == ast.InputObject):
 		return "object"
 	case f.Type.Name() == "JSON":
 		return "any"
@@ -221,6 +221,12 @@ func kindOfValue(d *Description, f *ast.FieldDefinition) string {
 func (d *Description) attributesOf(r *Resource, verb string) map[string]string {
 	e, all := &expansion{Description: d}, make(map[string]string)
 	for _, f := range slices.Concat(e.given(r, verb), e.extraInputs(r, verb)) {
+		if of := d.Types[f.Type.Name()]; isComposed(of) && of.Kind == ast.InputObject {
+			for _, member := range of.Fields {
+				all[partKey(f, member)] = kindOfValue(d, member)
+			}
+			continue
+		}
 		word := kindOfValue(d, f)
 		if f.Directives.ForName("belongsTo") != nil {
 			word = "ID"

@@ -102,7 +102,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 		return e.resource(r)
 	case definition.Kind == ast.Enum && definition.Directives.ForName("open") != nil:
 		e.add(openEnum(definition))
-	case definition.Kind == ast.Object || definition.Kind == ast.Interface:
+	case definition.Kind == ast.Object || definition.Kind == ast.Interface || definition.Kind == ast.InputObject:
 		own := *definition
 		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, typeDirectives...)
 		e.add(&own)
@@ -243,7 +243,7 @@ func (e *expansion) isRelation(field *ast.FieldDefinition) bool {
 }
 
 // fields returns the fields of a type without the description's directives. Each field of an open
-// enum gets a `raw…` field with ClickFunnels' own value, after all other fields.
+// enum gets a `raw…` field with ClickFunnels' own value, after all other fields. Inputs have none.
 func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList {
 	var all, raw ast.FieldList
 	for _, f := range fields {
@@ -271,7 +271,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 		if body := e.resolverBody(typeName, f, &own); body != "" {
 			e.addResolver(typeName, &own, body)
 		}
-		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
+		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil && !strings.HasSuffix(typeName, "Input") {
 			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "Original value of `"+f.Name+"` from ClickFunnels. Use it if `"+f.Name+"` is `UNKNOWN`."), accessor(f)))
 		}
 	}

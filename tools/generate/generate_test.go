@@ -126,6 +126,7 @@ func TestMistakes(t *testing.T) {
 		"misspelt interface":          {"implements Labelled", "implements Labeled", "there is no interface Labeled"},
 		"list of composed objects":    {"label: PlantLabel", "label: [PlantLabel]", "PlantLabel is composed: its objects are not listed"},
 		"input of a composed object":  {"label: PlantLabel", "label: PlantLabel @input(create: OPTIONAL)", "inputs do not take a PlantLabel, which has no field with the key *"},
+		"key in a composed input":     {"extend input PlantFilter", "extend input CreatePlantInput { crate: CrateInput }\ninput CrateInput @composed { width: Int @key(name: \"w\") }\nextend input PlantFilter", "the fields of the composed input CrateInput have no @key"},
 		"key of no composed object":   {"evergreen: Boolean", `evergreen: Boolean @compose(field: "a", key: "b")`, "@compose is for objects of composed types"},
 		"key of no composed field":    {`field: "currency"`, `field: "unit"`, "Money has no field unit"},
 		"key in two forms":            {"currency: String @key(as: CODE)", "currency: String", "another field has the key of price.currency in a different form: see @key(as:)"},

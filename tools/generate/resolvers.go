@@ -224,7 +224,7 @@ func (d *Description) manyBody(typeName string, f *ast.FieldDefinition, args arg
 	}
 	if args.texts("embeds") != nil {
 		return fmt.Sprintf("return embeddedLists(ctx, objs, loader.%s, func(o *upstream.%s) []*upstream.%s { return %s }, embedded%s%s)",
-			plural(to.Type.Name), from.Record, to.Record, accessExpr("o", args.text("key", "")), typeName, upperFirst(f.Name))
+			plural(to.Type.Name), d.record(typeName), to.Record, accessExpr("o", args.text("key", "")), typeName, upperFirst(f.Name))
 	}
 	kind, workspace, ids := "upstream.Kind"+to.Type.Name, accessExpr("o", "workspace_id"), accessExpr("o", args.text("key", ""))
 	if list == nil {

@@ -13,11 +13,11 @@ func (e *expansion) writes(r *Resource) {
 	for _, write := range r.Write {
 		switch write {
 		case "CREATE":
-			e.mutation(r, "create", "Creates "+article(r.Noun)+". The server never repeats a create that may have succeeded. After an error with `outcome: \"UNKNOWN\"`, check whether the "+r.Noun+" exists before you retry. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
+			e.mutation(r, "create", "Creates "+article(r.Noun)+". "+noted(r.CreateNote)+"The server never repeats a create that may have succeeded. After an error with `outcome: \"UNKNOWN\"`, check whether the "+r.Noun+" exists before you retry. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Create"+r.Type.Name+"Input", "Input of `create"+r.Type.Name+"`.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
 				recordPayload(r, "create"))
 		case "UPDATE":
-			e.mutation(r, "update", "Changes "+article(r.Noun)+". An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
+			e.mutation(r, "update", "Changes "+article(r.Noun)+". "+noted(r.UpdateNote)+"An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Update"+r.Type.Name+"Input", "Input of `update"+r.Type.Name+"`.", append(e.target(r), e.inputs(r, "update")...)...),
 				recordPayload(r, "update"))
 		case "DELETE":
@@ -31,6 +31,14 @@ func (e *expansion) writes(r *Resource) {
 			input(upperFirst(action)+r.Type.Name+"Input", "Input of `"+action+r.Type.Name+"`.", e.target(r)...),
 			recordPayload(r, action))
 	}
+}
+
+// noted returns a sentence with a space after it, or "".
+func noted(sentence string) string {
+	if sentence == "" {
+		return ""
+	}
+	return sentence + " "
 }
 
 // inflected returns a verb in the third person, such as cancels.
@@ -76,35 +84,19 @@ func (e *expansion) completion(r *Resource, verb string) string {
 	}
 	var ids []string
 	for _, f := range e.given(r, verb) {
-		switch name, of := e.inputName(f), (arguments{f.Directives.ForName("input")}).text("of", ""); {
-		case of != "" && f.Type.Elem != nil:
-			all = append(all, fmt.Sprintf("recordIDs(%q, %q, loader.%s, upstream.Kind%s)", name, e.bodyKey(f), plural(of), of))
-		case of != "":
-			all = append(all, fmt.Sprintf("recordID(%q, %q, loader.%s, upstream.Kind%s)", name, e.bodyKey(f), plural(of), of))
-		case f.Directives.ForName("belongsTo") != nil:
-			all = append(all, fmt.Sprintf("recordID(%q, %q, loader.%s, upstream.Kind%s)", name, relationKey(f), plural(f.Type.Name()), f.Type.Name()))
-		case f.Directives.ForName("hasMany") != nil:
-			all = append(all, fmt.Sprintf("recordIDs(%q, %q, loader.%s, upstream.Kind%s)", name, relationKey(f), plural(f.Type.Name()), f.Type.Name()))
-		default:
-			if key := (arguments{f.Directives.ForName("key")}).text("name", snake(name)); key != snake(name) {
-				all = append(all, fmt.Sprintf("renamed(%q, %q)", name, key))
-			}
-			ids = append(ids, e.idPaths(f.Type.Name(), name)...)
-		}
-		as := arguments{f.Directives.ForName("input")}.text("as", "")
-		if verb == "update" {
-			as = arguments{f.Directives.ForName("input")}.text("updateAs", as)
-		}
-		switch as {
-		case "NUMBER":
-			all = append(all, fmt.Sprintf("asNumber(%q)", e.inputName(f)))
-		case "TEXT":
-			all = append(all, fmt.Sprintf("asText(%q)", e.bodyKey(f)))
+		all = append(all, e.valueCompletions(f, verb)...)
+		if e.namesRecords(f) == "" {
+			ids = append(ids, e.idPaths(f, "")...)
 		}
 	}
 	if ids != nil {
 		all = append([]string{"rawAttributes(" + quoted(ids) + ")"}, all...)
 	}
+	return completions(all)
+}
+
+// completions returns the expression for a function that runs several.
+func completions(all []string) string {
 	switch len(all) {
 	case 0:
 		return "nil"
@@ -112,6 +104,64 @@ func (e *expansion) completion(r *Resource, verb string) string {
 		return all[0]
 	}
 	return "completions(" + strings.Join(all, ", ") + ")"
+}
+
+// namesRecords returns the type of the resource that the ids in an input field name, "" if none.
+func (d *Description) namesRecords(f *ast.FieldDefinition) string {
+	of := arguments{f.Directives.ForName("input")}.text("of", "")
+	if of == "" && (f.Directives.ForName("belongsTo") != nil || f.Directives.ForName("hasMany") != nil) {
+		of = f.Type.Name()
+	}
+	return of
+}
+
+// valueCompletions returns the expressions for the functions that complete the value of an input
+// field, in their order.
+func (e *expansion) valueCompletions(f *ast.FieldDefinition, verb string) []string {
+	var all []string
+	name, of := e.inputName(f), e.namesRecords(f)
+	as := arguments{f.Directives.ForName("input")}.text("as", "")
+	if verb == "update" {
+		as = arguments{f.Directives.ForName("input")}.text("updateAs", as)
+	}
+	if object := e.Types[f.Type.Name()]; of == "" && object != nil && object.Kind == ast.InputObject {
+		var within []string
+		for _, member := range object.Fields {
+			within = append(within, e.valueCompletions(member, verb)...)
+		}
+		if within != nil {
+			all = append(all, fmt.Sprintf("within(%q, %s)", name, completions(within)))
+		}
+		if isComposed(object) {
+			all = append(all, fmt.Sprintf("spread(%q, %s)", name, quoted(memberKeys(object))))
+		}
+	}
+	switch key := (arguments{f.Directives.ForName("key")}).text("name", snake(name)); {
+	case of != "":
+		function := map[bool]string{false: "recordID", true: "recordIDs"}[f.Type.Elem != nil]
+		if as == "PUBLIC" {
+			function = map[bool]string{false: "publicID", true: "publicRecordIDs"}[f.Type.Elem != nil]
+		}
+		all = append(all, fmt.Sprintf("%s(%q, %q, loader.%s, upstream.Kind%s)", function, name, e.bodyKey(f), plural(of), of))
+	case key != snake(name):
+		all = append(all, fmt.Sprintf("renamed(%q, %q)", name, key))
+	}
+	switch as {
+	case "NUMBER":
+		all = append(all, fmt.Sprintf("asNumber(%q)", name))
+	case "TEXT":
+		all = append(all, fmt.Sprintf("asText(%q)", e.bodyKey(f)))
+	}
+	return all
+}
+
+// memberKeys returns the keys of an object's fields.
+func memberKeys(object *ast.Definition) []string {
+	keys := make([]string, len(object.Fields))
+	for i, f := range object.Fields {
+		keys[i] = snake(f.Name)
+	}
+	return keys
 }
 
 // bodyKey returns the key of a field's value in bodies.
@@ -122,15 +172,19 @@ func (e *expansion) bodyKey(f *ast.FieldDefinition) string {
 	return keyOf(f)
 }
 
-// idPaths returns the paths of the ids in an input value of a type, such as `lines.itemId`.
-func (e *expansion) idPaths(typeName, path string) []string {
-	if typeName == "ID" {
+// idPaths returns the paths of the ids in an input field that name no known records, such as
+// `lines.itemId`. The path of the field itself begins with the prefix.
+func (e *expansion) idPaths(f *ast.FieldDefinition, prefix string) []string {
+	path := prefix + f.Name
+	if f.Type.Name() == "ID" {
 		return []string{path}
 	}
 	var all []string
-	if of := e.Types[typeName]; of != nil && (of.Kind == ast.InputObject || of.Kind == ast.Object) {
-		for _, f := range of.Fields {
-			all = append(all, e.idPaths(f.Type.Name(), path+"."+f.Name)...)
+	if of := e.Types[f.Type.Name()]; of != nil && (of.Kind == ast.InputObject || of.Kind == ast.Object) {
+		for _, member := range of.Fields {
+			if e.namesRecords(member) == "" {
+				all = append(all, e.idPaths(member, path+".")...)
+			}
 		}
 	}
 	return all

@@ -214,7 +214,7 @@ func (t *table) index() {
 
 // completed returns a row as the API sends it, with the keys that were requested.
 func (t *table) completed(r row, requested ...string) row {
-	if t.derived {
+	if t.resource != nil {
 		r = maps.Clone(r)
 		for _, f := range t.resource.Fields {
 			if f.Expand && !slices.Contains(requested, f.Key) {

@@ -35,6 +35,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	for _, workspace := range workspaces.rows {
 		pages := r.addPages(workspace)
 		goods := r.addGoods(workspace)
+		sell(pages[len(pages)-len(stepNames)]["show_page_step"].(row), goods[0].product) // of the checkout
 		courses := r.addCourses(workspace)
 		stages := r.addPipeline(workspace)
 		i := 0
@@ -62,6 +63,11 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	}
 	indexed(slices.Concat(others, tables, derived))
 	r.fillDerived()
+	for _, funnel := range r.funnels.rows {
+		if funnel["name"] == funnelNames[0] {
+			funnel["domain_id"] = r.tables["Domain"].children[funnel["workspace_id"]][0].id()
+		}
+	}
 	return slices.Concat(tables, derived)
 }
 

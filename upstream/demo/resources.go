@@ -42,9 +42,10 @@ type Field struct {
 	Name string
 	// Key is empty for an object whose fields are keys of the record itself.
 	Key string
-	// Type is the type in the schema. To is the type that a relation leads to.
-	Type, To string
-	List     bool
+	// Type is the type in the schema. To is the type that a relation leads to. Of is the type whose
+	// records an id without a relation names.
+	Type, To, Of string
+	List         bool
 	// Input is the field's name in inputs. Create and Update tell whether the write accepts the field:
 	// REQUIRED, OPTIONAL or empty.
 	Input, Create, Update string
@@ -91,8 +92,8 @@ func (x Example) given(fields []Field, write string) string {
 		}
 		value := `"7"`
 		switch {
-		case f.To != "":
-			value = strconv.Quote(x.firstIDs[f.To])
+		case f.To+f.Of != "":
+			value = strconv.Quote(x.firstIDs[f.To+f.Of])
 		case f.Fields != nil:
 			value = "{ " + strings.TrimPrefix(x.given(f.Fields, ""), ", ") + " }"
 		case f.Word != "":
@@ -267,6 +268,18 @@ func values(fields []Field, n int) row {
 	return r
 }
 
+// keys returns the keys that hold the field's value.
+func (f Field) keys() []string {
+	if f.Key != "" {
+		return []string{f.Key}
+	}
+	var all []string
+	for _, part := range f.Fields {
+		all = append(all, part.keys()...)
+	}
+	return all
+}
+
 func (f Field) value(n int) any {
 	switch {
 	case f.Type == "ID":
@@ -309,7 +322,7 @@ func (r *fixtures) writes(t *table) *writes {
 	}
 	for _, f := range of.Fields {
 		if f.Create != "" || f.Update != "" {
-			w.attributes = append(w.attributes, f.Key)
+			w.attributes = append(w.attributes, f.keys()...)
 		}
 		if f.Create == "REQUIRED" {
 			w.required = append(w.required, f.Key)
@@ -323,7 +336,7 @@ func (r *fixtures) writes(t *table) *writes {
 			made := with(record(id, 0), values(of.Fields, 1))
 			for _, f := range of.Fields {
 				if f.Create != "" || f.To != "" {
-					made[f.Key] = nil
+					with(made, nulls(f.keys()...))
 				}
 			}
 			if of.CreatePath != "" { // below a sibling
@@ -340,7 +353,37 @@ func (r *fixtures) writes(t *table) *writes {
 	for _, action := range of.Actions {
 		w.actions["POST "+action] = actions[action]
 	}
+	r.adapt(w, t)
 	return w
+}
+
+// adapt adds to a table's writes what the description does not tell.
+func (r *fixtures) adapt(w *writes, t *table) {
+	also := func(change func(made row, given map[string]any) (refusal string)) {
+		check := w.changed
+		w.changed = func(made row, given map[string]any) string { return cmp.Or(check(made, given), change(made, given)) }
+	}
+	switch t.resource.Type {
+	case "Funnel":
+		w.applied, w.expands = codeAttributes, true
+		also(r.setFunnel)
+	case "Page":
+		w.applied, w.expands = slices.Concat(codeAttributes, []string{"funnel", "show_page_step"}), true
+		also(r.setPage)
+	case "Order":
+		w.applied = []string{"contact_attributes", "line_items_attributes"}
+		also(r.setOrder)
+	case "OrderInvoice":
+		w.applied = []string{"line_items_attributes"}
+		w.missing = func(order row) string {
+			if known, ok := r.orders.find(fmt.Sprint(cmp.Or(order["order_id"], any(order.id())))); !ok || known["payment_processor"] != "external" {
+				return "No such external order"
+			}
+			return ""
+		}
+		w.created = func(row, map[string]any) { r.workspaceInvoices.rows = t.rows }
+		also(r.setInvoice)
+	}
 }
 
 // actions carry out the actions of resources.
@@ -393,7 +436,7 @@ func (r *fixtures) checkRelations(t *table, made row, given map[string]any) stri
 		}
 		ids := make([]any, len(all))
 		for i, id := range all {
-			if to := r.tables[f.To]; to != nil {
+			if to := r.tables[f.To+f.Of]; to != nil {
 				found, ok := to.find(idText(id))
 				if !ok || to.subdomain(found) != t.subdomain(made) {
 					return humanized(f.Name) + " must exist"

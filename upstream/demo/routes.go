@@ -20,6 +20,11 @@ var routes = []route{
 	{"GET workspaces/*/site", serveSite},
 	{"PUT workspaces/*/site", updateSite},
 	{"GET workspaces/*/emails/settings", serveEmailSettings},
+	{"DELETE pages/*/products", removePageProducts},
+	{"POST themes/*/set_default", setDefaultTheme},
+	{"POST orders/line_items/*/changes", previewChange},
+	{"POST orders/line_items/*/changes/perform", performChange},
+	{"GET products/prices/*/change_options", serveChangeOptions},
 }
 
 // serveRoute serves a request if it has a route.
@@ -131,4 +136,34 @@ func serveEmailSettings(s *Server, w http.ResponseWriter, _ *http.Request, subdo
 		"workspace_id": workspace.id(), "marketing_emails_from_address": address("hello"), "marketing_emails_reply_to_address": address("hello"),
 		"system_emails_from_address": address("support"), "system_emails_reply_to_address": address("support"),
 	}))
+}
+
+func removePageProducts(s *Server, w http.ResponseWriter, r *http.Request, subdomain string, ids []string) {
+	page, ok := s.on(w, "workspaces/*/pages", ids[0], subdomain)
+	if !ok {
+		return
+	}
+	given, ok := readBody(w, r)
+	if !ok {
+		return
+	}
+	products, _ := given["product_ids"].([]any)
+	step, isStep := page["show_page_step"].(row)
+	if len(products) == 0 || !isStep {
+		fail(w, http.StatusBadRequest, "Bad request: param is missing or the value is empty: product_ids")
+		return
+	}
+	step = maps.Clone(step)
+	step["products"] = slices.DeleteFunc(slices.Clone(step["products"].([]row)), func(product row) bool {
+		return slices.ContainsFunc(products, func(id any) bool { return product.is(idText(id)) })
+	})
+	page["show_page_step"] = step
+	indexed(s.tables)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func setDefaultTheme(s *Server, w http.ResponseWriter, _ *http.Request, subdomain string, ids []string) {
+	if _, ok := s.on(w, "workspaces/*/themes", ids[0], subdomain); ok {
+		w.WriteHeader(http.StatusNoContent)
+	}
 }

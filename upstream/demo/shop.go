@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -66,6 +67,16 @@ func (r *fixtures) workspaceOf(record row) row {
 
 // goods is a product with its variant and price.
 type goods struct{ product, variant, price row }
+
+// line returns a line item of an order.
+func (g goods) line(id int64, quantity any) row {
+	return row{
+		"id": id, "public_id": publicID(id), "quantity": quantity, "prorated": nil,
+		"original_product": only(g.product, "id", "name"),
+		"products_price":   only(g.price, "id", "amount", "currency", "duration", "interval", "interval_count"),
+		"products_variant": only(g.variant, "id", "name", "description", "sku"),
+	}
+}
 
 // addGoods adds a workspace's products and returns them. One workspace has more than a page.
 func (r *fixtures) addGoods(workspace row) []goods {
@@ -152,18 +163,15 @@ func (r *fixtures) addOrder(workspace, contact, page row, all []goods, i int) {
 		"total_amount": sold.price["amount"], "tax_amount": "0.00", "currency": []string{"USD", "usd", "EUR"}[i%3], "page_id": page.id(), "page_name": page["name"],
 		"order_page": only(page, "id", "public_id", "name"), "funnel_name": page["funnel"].(row)["name"], "notes": nil, "in_trial": false,
 		"billing_status": []string{"paid", "unpaid", "refunded"}[i%3], "service_status": []string{"active", "completed", "canceled"}[i%3],
-		"order_type": []string{"one-time-order", "subscription-order"}[i%2], "phone_number": contact["phone_number"], "payment_processor": "payments_ai",
+		"order_type": []string{"one-time-order", "subscription-order"}[i%2], "phone_number": contact["phone_number"], "payment_processor": []string{"external", "payments_ai"}[min(i%7, 1)],
 		"origination_channel_id": int64(1), "origination_channel_type": "User", "origination_channel_name": "", "tag_ids": tags, "discount_ids": []int64{},
 		"contact_groups": []row{}, "segments": []row{}, "affiliate": nil, "referral_code": nil, "previous_line_item": nil,
-		"line_items": []row{{
-			"id": 60_000 + id, "public_id": publicID(60_000 + id), "order_id": id, "quantity": 1 + i%2, "prorated": nil, "created_at": at(hours), "updated_at": at(hours),
-			"original_product": only(sold.product, "id", "name"),
-			"products_price":   only(sold.price, "id", "amount", "currency", "duration", "interval", "interval_count"),
-			"products_variant": only(sold.variant, "id", "name", "description", "sku"),
-		}},
+		"line_items": []row{with(sold.line(60_000+id, 1+i%2), row{"order_id": id, "created_at": at(hours), "updated_at": at(hours)})},
 	})
 	with(order, nulls("trial_end_at", "next_charge_at", "activated_at", "canceled_at", "canceled_by", "cancel_reason", "cancel_description", "churned_at", "paid_until",
-		"billing_payment_method_id", "external_id", "workspace_sharing_id"))
+		"billing_payment_method_id", "external_id", "workspace_sharing_id", "origination_channel_public_id", "resource_install_intent"))
+	visits, _ := contact["visits"].(row)
+	order["visits"] = only(visits, "last_visit", "last_visit_with_utm")
 	for _, kind := range []string{"shipping", "billing"} {
 		address := row{"street_one": "1 Example Street", "street_two": nil, "city": cities[i%len(cities)], "region": nil, "country": "US", "postal_code": "00000"}
 		for key, value := range address {
@@ -181,12 +189,27 @@ func (r *fixtures) addOrder(workspace, contact, page row, all []goods, i int) {
 
 // orderInInvoice lists the keys of an order that are embedded in its invoices.
 var orderInInvoice = []string{
-	"id", "public_id", "order_number", "total_amount", "origination_channel_id", "origination_channel_type", "origination_channel_name", "notes", "live_mode", "in_trial",
+	"id", "public_id", "order_number", "total_amount", "origination_channel_id", "origination_channel_public_id", "origination_channel_type", "origination_channel_name", "notes", "live_mode", "in_trial",
 	"billing_status", "service_status", "order_type", "next_charge_at", "trial_end_at", "tag_ids", "activated_at", "canceled_at", "canceled_by", "cancel_reason",
 	"cancel_description", "churned_at", "affiliate", "referral_code", "order_page",
 	"shipping_address_first_name", "shipping_address_last_name", "shipping_address_organization_name", "shipping_address_phone_number",
 	"shipping_address_street_one", "shipping_address_street_two", "shipping_address_city", "shipping_address_region", "shipping_address_country", "shipping_address_postal_code",
 	"billing_address_street_one", "billing_address_street_two", "billing_address_city", "billing_address_region", "billing_address_country", "billing_address_postal_code",
+}
+
+// invoiceLine returns a line item of an invoice.
+func (g goods) invoiceLine(id int64) row {
+	line := row{
+		"id": id, "public_id": publicID(id), "payment_type": g.price["payment_type"], "description": g.product["name"], "quantity": 1,
+		"fulfillment_status": "unfulfilled", "discount_amount": "0.00",
+		"products_price":   only(g.price, "id", "public_id", "amount", "currency", "duration", "interval", "interval_count"),
+		"products_variant": only(g.variant, "id", "public_id", "product_id", "name", "description", "sku", "fulfillment_required"),
+	}
+	with(line, nulls("external_id", "external_product_id", "period_start_at", "period_end_at", "period_number", "created_at", "updated_at"))
+	for _, tax := range []string{"state", "county", "city", "district", "country"} {
+		with(line, row{tax + "_tax_amount": "0.00", tax + "_tax_rate": "0.0", tax + "_tax_jurisdiction": nil})
+	}
+	return line
 }
 
 // addInvoice adds an order's nth invoice with its payment.
@@ -197,21 +220,12 @@ func (r *fixtures) addInvoice(order row, sold goods, i, n int) {
 		kind = "goodwill" // unknown to the description
 	}
 	invoice := r.invoices.nextRow(100_001, hours)
-	line := row{
-		"id": invoice.id() + 100_000, "public_id": publicID(invoice.id() + 100_000), "invoice_id": invoice.id(), "payment_type": sold.price["payment_type"],
-		"description": sold.product["name"], "quantity": 1, "fulfillment_status": "unfulfilled", "amount": amount, "discount_amount": "0.00",
-		"products_price":   only(sold.price, "id", "public_id", "amount", "currency", "duration", "interval", "interval_count"),
-		"products_variant": only(sold.variant, "id", "public_id", "product_id", "name", "description", "sku", "fulfillment_required"),
-	}
-	with(line, nulls("external_id", "external_product_id", "period_start_at", "period_end_at", "period_number", "created_at", "updated_at"))
-	for _, tax := range []string{"state", "county", "city", "district", "country"} {
-		with(line, row{tax + "_tax_amount": "0.00", tax + "_tax_rate": "0.0", tax + "_tax_jurisdiction": nil})
-	}
+	line := with(sold.invoiceLine(invoice.id()+100_000), row{"invoice_id": invoice.id(), "amount": amount})
 	r.invoices.appendRow(invoice, row{
 		"order_id": order.id(), "workspace_id": order["workspace_id"], "status": status, "due_amount": "0.00", "total_amount": amount, "subtotal_amount": amount,
 		"tax_amount": "0.00", "shipping_amount": "0.00", "discount_amount": "0.00", "currency": "USD", "issued_at": at(hours), "due_at": at(hours + 24), "paid_at": at(hours + 1),
 		"invoice_type": kind, "invoice_number": strconv.FormatInt(invoice.id(), 10), "fulfillment_status": "not_applicable", "external_id": nil,
-		"payment_processor": "payments_ai", "eligible_for_fulfillment": false, "line_items": []row{line},
+		"payment_processor": order["payment_processor"], "eligible_for_fulfillment": false, "line_items": []row{line}, "visits": order["visits"],
 	})
 	r.workspaceInvoices.rows = r.invoices.rows
 	if status == "unpaid" {
@@ -222,4 +236,86 @@ func (r *fixtures) addInvoice(order row, sold goods, i, n int) {
 		"order_id": order.id(), "status": "completed", "external_type": "sale", "external_id": fmt.Sprintf("%032x", invoice.id()), "amount": amount, "currency": "USD",
 		"result": "approved", "is_rebill": n > 0,
 	}))
+}
+
+// goodsIn returns the goods of a workspace that an attribute names, by ids of a variant and a price.
+func (r *fixtures) goodsIn(workspace any, item map[string]any) (goods, bool) {
+	variant, isVariant := r.variants.find(idText(item["variant_id"]))
+	price, isPrice := r.prices.find(idText(item["products_price_id"]))
+	if !isVariant || !isPrice || variant["product_id"] != price["product_id"] {
+		return goods{}, false
+	}
+	product, ok := r.products.find(fmt.Sprint(variant["product_id"]))
+	return goods{product, variant, price}, ok && product["workspace_id"] == workspace
+}
+
+// setOrder sets the contact and the line items of a new external order.
+func (r *fixtures) setOrder(order row, given map[string]any) (refusal string) {
+	if by, ok := given["contact_attributes"].(map[string]any); ok && order["contact_id"] == nil {
+		for _, contact := range r.contacts.children[order["workspace_id"]] {
+			if contact["email_address"] == by["email_address"] && !r.contacts.hidden(contact) {
+				order["contact_id"] = contact.id()
+			}
+		}
+	}
+	if order["contact_id"] == nil {
+		return "Contact must exist"
+	}
+	items, ok := given["line_items_attributes"].([]any)
+	if !ok {
+		return ""
+	}
+	lines, total := make([]row, len(items)), 0.0
+	for i, item := range items {
+		item, _ := item.(map[string]any)
+		sold, ok := r.goodsIn(order["workspace_id"], item)
+		quantity, isNumber := item["quantity"].(float64)
+		if !ok || !isNumber {
+			return "Line items must have a variant, a price of its product and a quantity"
+		}
+		total += amountOf(sold.price) * quantity
+		lines[i] = with(sold.line(1_000*order.id()+int64(i), quantity), row{"order_id": order.id(), "created_at": now(), "updated_at": now()})
+		order["currency"] = sold.price["currency"]
+	}
+	with(order, nulls("page_id", "order_page", "affiliate", "referral_code", "previous_line_item", "page_name", "funnel_name"))
+	with(order, row{
+		"line_items": lines, "total_amount": strconv.FormatFloat(total, 'f', 2, 64), "tax_amount": "0.00", "payment_processor": "external",
+		"order_number": strconv.FormatInt(order.id(), 10), "tag_ids": []int64{}, "discount_ids": []int64{}, "contact_groups": []row{}, "segments": []row{},
+	})
+	return ""
+}
+
+// setInvoice sets the line items of an invoice of an external order.
+func (r *fixtures) setInvoice(invoice row, given map[string]any) (refusal string) {
+	order, _ := r.orders.find(fmt.Sprint(invoice["order_id"]))
+	if invoice["status"] == "paid" && invoice["paid_at"] == nil {
+		return "Paid at can't be blank"
+	}
+	isNew := invoice["workspace_id"] == nil
+	if isNew {
+		with(invoice, row{
+			"workspace_id": order["workspace_id"], "currency": order["currency"], "payment_processor": "external", "line_items": []row{}, "visits": order["visits"],
+		})
+	}
+	lines := slices.Clone(invoice["line_items"].([]row))
+	items, _ := given["line_items_attributes"].([]any)
+	for i, item := range items {
+		item, _ := item.(map[string]any)
+		if !isNew {
+			at := slices.IndexFunc(lines, func(line row) bool { return line.is(idText(item["id"])) })
+			if at < 0 {
+				continue // items without a known id are ignored
+			}
+			lines[at] = with(maps.Clone(lines[at]), item)
+			continue
+		}
+		sold, ok := r.goodsIn(order["workspace_id"], item)
+		if !ok {
+			return "Line items must have a variant and a price of its product"
+		}
+		line := with(sold.invoiceLine(1_000*invoice.id()+int64(i)), row{"invoice_id": invoice.id()})
+		lines = append(lines, with(line, only(item, "quantity", "amount", "description")))
+	}
+	invoice["line_items"] = lines
+	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,11 +26,16 @@ type writes struct {
 	// unique within the parent.
 	required []string
 	unique   string
+	// expands reports whether updates send keys on request, as creates do.
+	expands bool
 	// make returns a new row of a parent without attributes; nil if rows cannot be created. path is
 	// the path that creates rows, and parents are the rows that its star stands for.
 	make    func(id int64, parent row) row
 	path    string
 	parents *table
+	// missing, if not nil, returns a message if a row cannot be changed, or none can be created below
+	// a parent: the response is then a 404.
+	missing func(rowOrParent row) string
 	// changed completes a row after its attributes are set. It returns a message if the change is
 	// refused.
 	changed func(r row, attributes map[string]any) (refusal string)
@@ -95,12 +101,20 @@ func (s *Server) copyOnWrite() {
 	}
 }
 
-// read returns the attributes of a body. On failure it sends the response and returns false.
-func (t *table) read(w http.ResponseWriter, r *http.Request) (map[string]any, bool) {
+// readBody returns the members of a body. On failure it sends the response and returns false.
+func readBody(w http.ResponseWriter, r *http.Request) (body map[string]any, ok bool) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var body map[string]any
 	if err != nil || json.Unmarshal(text, &body) != nil {
 		fail(w, http.StatusBadRequest, "Bad request: HTTP body must be valid JSON")
+		return nil, false
+	}
+	return body, true
+}
+
+// read returns the attributes of a body. On failure it sends the response and returns false.
+func (t *table) read(w http.ResponseWriter, r *http.Request) (map[string]any, bool) {
+	body, ok := readBody(w, r)
+	if !ok {
 		return nil, false
 	}
 	given, _ := body[t.writes.key].(map[string]any)
@@ -116,6 +130,9 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, t *table, subdom
 	owner, ok := t.writes.parents.find(parent)
 	if !ok || hostOf(t.writes.parents, owner) != subdomain {
 		fail(w, http.StatusNotFound, "Not found: Record missing")
+		return
+	}
+	if t.writes.isMissing(w, owner) {
 		return
 	}
 	given, ok := t.read(w, r)
@@ -149,13 +166,25 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdom
 		fail(w, http.StatusNotFound, "Not found: Record missing")
 		return
 	}
+	if t.writes.isMissing(w, found) {
+		return
+	}
 	if given, ok := t.read(w, r); ok {
 		s.set(w, r, t, found, found[t.parent], given, http.StatusOK)
 	}
 }
 
+// isMissing sends a 404 if a row cannot be changed, or none can be created below a parent.
+func (w *writes) isMissing(response http.ResponseWriter, rowOrParent row) bool {
+	if w.missing == nil || w.missing(rowOrParent) == "" {
+		return false
+	}
+	fail(response, http.StatusNotFound, w.missing(rowOrParent))
+	return true
+}
+
 // set sets the attributes of a row, adds the row to the table if it is new, and sends it. Updates of
-// hand-written tables send no keys on request.
+// most hand-written tables send no keys on request.
 func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r row, parent any, given map[string]any, status int) {
 	changed := maps.Clone(r)
 	for key, value := range given {
@@ -164,8 +193,16 @@ func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r r
 		}
 	}
 	var refusals []string
+	_, isKnown := t.find(strconv.FormatInt(r.id(), 10))
 	for _, key := range t.writes.required {
-		if text, _ := changed[key].(string); strings.TrimSpace(text) == "" && changed[key] == nil || changed[key] == "" {
+		if _, isGiven := given[key]; isKnown && !isGiven {
+			continue
+		}
+		value := changed[key]
+		if slices.Contains(t.writes.applied, key) {
+			value = given[key]
+		}
+		if text, isText := value.(string); value == nil || isText && text == "" {
 			refusals = append(refusals, humanized(key)+" can't be blank")
 		}
 	}
@@ -194,7 +231,7 @@ func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r r
 	}
 	indexed(s.tables)
 	var keys []string
-	if request.Method == http.MethodPost || t.derived {
+	if request.Method == http.MethodPost || t.derived || t.writes.expands {
 		keys = request.URL.Query()["expand[]"]
 	}
 	send(w, status, t.expanded(changed, keys))
