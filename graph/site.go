@@ -10,7 +10,7 @@ import (
 
 // workspaceSite returns the site of a workspace. Every workspace has one.
 func workspaceSite(ctx context.Context, workspace *upstream.Workspace) (*upstream.Site, error) {
-	sites, err := loader.SiteList.From(ctx).Load(workspace.Ref(), upstream.Query{}, upstream.Window{Limit: 1}) //nolint:contextcheck // calls have the operation's context
+	sites, err := loader.SiteList.From(ctx).Load(workspace.Ref(), upstream.Query{}, upstream.Window{Limit: 1})
 	switch {
 	case err != nil:
 		return nil, err

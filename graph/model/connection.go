@@ -14,6 +14,8 @@ type Connection[T any] struct {
 }
 
 // gqlgen binds the connection of memberships, which are no resource, to these aliases.
+//
+//nolint:revive // one comment for both
 type (
 	MembershipConnection = Connection[upstream.Membership]
 	MembershipEdge       = Edge[upstream.Membership]

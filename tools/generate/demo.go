@@ -68,18 +68,7 @@ func starred(path []string) (starred, key string) {
 // object is the field with the object if the type is composed, otherwise nil.
 func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, object *ast.FieldDefinition) {
 	for _, f := range fields {
-		name, extra := f.Type.Name(), ""
-		key := keyOf(f)
-		if f.Type.Elem != nil {
-			extra += ", List: true"
-		}
-		if in := (arguments{f.Directives.ForName("input")}); in.directive != nil {
-			extra += fmt.Sprintf(", Input: %q, Create: %q, Update: %q", e.inputName(f), in.text("create", ""), in.text("update", ""))
-		}
-		if (arguments{f.Directives.ForName("key")}).text("expand", "false") == "true" {
-			extra += ", Expand: true"
-		}
-		extra += named(f)
+		name, key, extra := f.Type.Name(), keyOf(f), e.demoMembers(f)
 		isMany := f.Directives.ForName("hasMany") != nil
 		if (f.Directives.ForName("belongsTo") != nil || isMany && f.Directives.ForName("key") == nil) && relationKey(f) != "" {
 			c.line("{Name: %q, Key: %q, To: %q%s},", f.Name, relationKey(f), name, extra)
@@ -99,6 +88,20 @@ func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, object *ast.F
 		}
 		e.writeDemoField(c, f, key, extra)
 	}
+}
+
+// demoMembers returns members of a field's Go struct, each after a comma.
+func (e *expansion) demoMembers(f *ast.FieldDefinition) (members string) {
+	if f.Type.Elem != nil {
+		members += ", List: true"
+	}
+	if in := (arguments{f.Directives.ForName("input")}); in.directive != nil {
+		members += fmt.Sprintf(", Input: %q, Create: %q, Update: %q", e.inputName(f), in.text("create", ""), in.text("update", ""))
+	}
+	if (arguments{f.Directives.ForName("key")}).text("expand", "false") == "true" {
+		members += ", Expand: true"
+	}
+	return members + named(f)
 }
 
 // named returns the resource that an id names without a relation, as a member of a Go struct.

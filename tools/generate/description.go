@@ -234,52 +234,72 @@ func (d *Description) checkValue(t *ast.Type, value *ast.Value, where string) er
 	return nil
 }
 
+// definitions returns the definitions of all files in their order.
+func (d *Description) definitions() iter.Seq2[*File, *ast.Definition] {
+	return func(yield func(*File, *ast.Definition) bool) {
+		for _, file := range d.Files {
+			for _, definition := range file.Document.Definitions {
+				if !yield(file, definition) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // readResources reads the types with @resource.
 func (d *Description) readResources() error {
-	for _, file := range d.Files {
-		for _, definition := range file.Document.Definitions {
-			directive := definition.Directives.ForName("resource")
-			if directive == nil {
-				continue
-			}
-			args := arguments{directive}
-			r := &Resource{
-				Type: definition, File: file,
-				Path: strings.Split(args.text("path", ""), "/"), Noun: args.text("noun", ""),
-				Accounts: args.text("host", "WORKSPACE") == "ACCOUNTS",
-				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
-				Actions: args.texts("actions"), Listed: args.text("member", "true") == "false", Whole: args.text("paged", "true") == "false", Only: args.text("only", "false") == "true",
-			}
-			if i := slices.Index(r.Write, "PATCH"); i >= 0 {
-				r.Write[i], r.Patch = "UPDATE", true
-			}
-			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
-			r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
-			r.Note, r.Field = args.text("note", ""), args.text("field", "")
-			r.CreateNote, r.UpdateNote = args.text("createNote", ""), args.text("updateNote", "")
-			r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
-			if r.Whole {
-				r.Connect, r.Note = "connectWhole", strings.TrimSpace(r.Note+" ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected.")
-			}
-			r.Plural = args.text("plural", plural(r.Noun))
-			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
-			if r.Accounts && args.texts("lists") == nil {
-				r.Lists = []List{{Path: r.Path}}
-			}
-			for _, path := range args.texts("lists") {
-				r.Lists = append(r.Lists, List{Path: strings.Split(path, "/")})
-			}
-			if r.Lists == nil {
-				r.Lists = []List{{Path: append([]string{"workspaces", "{workspace_id}"}, r.Path...)}}
-			}
-			r.Create, r.Creator = List{Path: r.Lists[0].Path}, args.text("creator", "")
-			if path := args.text("create", ""); path != "" {
-				r.Create.Path = strings.Split(path, "/")
-			}
-			d.Resources[definition.Name] = r
+	for file, definition := range d.definitions() {
+		if directive := definition.Directives.ForName("resource"); directive != nil {
+			d.Resources[definition.Name] = readResource(file, definition, arguments{directive})
 		}
 	}
 	return nil
+}
+
+// readResource reads a type with @resource.
+func readResource(file *File, definition *ast.Definition, args arguments) *Resource {
+	r := &Resource{
+		Type: definition, File: file,
+		Path: strings.Split(args.text("path", ""), "/"), Noun: args.text("noun", ""),
+		Accounts: args.text("host", "WORKSPACE") == "ACCOUNTS",
+		Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
+		Actions: args.texts("actions"), Listed: args.text("member", "true") == "false", Whole: args.text("paged", "true") == "false", Only: args.text("only", "false") == "true",
+	}
+	if i := slices.Index(r.Write, "PATCH"); i >= 0 {
+		r.Write[i], r.Patch = "UPDATE", true
+	}
+	r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
+	r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
+	r.Note, r.Field = args.text("note", ""), args.text("field", "")
+	r.CreateNote, r.UpdateNote = args.text("createNote", ""), args.text("updateNote", "")
+	r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
+	if r.Whole {
+		r.Connect, r.Note = "connectWhole", strings.TrimSpace(r.Note+" ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected.")
+	}
+	r.Plural = args.text("plural", plural(r.Noun))
+	r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
+	r.Lists = readListPaths(r, args.texts("lists"))
+	r.Create, r.Creator = List{Path: r.Lists[0].Path}, args.text("creator", "")
+	if path := args.text("create", ""); path != "" {
+		r.Create.Path = strings.Split(path, "/")
+	}
+	return r
+}
+
+// readListPaths returns the lists of a resource with the given paths, or with the usual one.
+func readListPaths(r *Resource, paths []string) []List {
+	switch {
+	case paths == nil && r.Accounts:
+		return []List{{Path: r.Path}}
+	case paths == nil:
+		return []List{{Path: append([]string{"workspaces", "{workspace_id}"}, r.Path...)}}
+	}
+	var all []List
+	for _, path := range paths {
+		all = append(all, List{Path: strings.Split(path, "/")})
+	}
+	return all
 }
 
 // semanticNonNull is the directive of fields that are null only on error.

@@ -148,25 +148,21 @@ func (d *Description) rowTypes() ([]*rowType, error) {
 			mark(f.Type.Name())
 		}
 	}
-	for _, file := range d.Files {
-		for _, definition := range file.Document.Definitions {
-			if d.Resources[definition.Name] != nil || isOwnRow(definition) {
-				mark(definition.Name)
-			}
+	for _, definition := range d.definitions() {
+		if d.Resources[definition.Name] != nil || isOwnRow(definition) {
+			mark(definition.Name)
 		}
 	}
 	var all []*rowType
-	for _, file := range d.Files {
-		for _, definition := range file.Document.Definitions {
-			if !isRow[definition.Name] {
-				continue
-			}
-			t, err := d.rowType(definition)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, t)
+	for _, definition := range d.definitions() {
+		if !isRow[definition.Name] {
+			continue
 		}
+		t, err := d.rowType(definition)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
 	}
 	return all, checkForms(all)
 }

@@ -151,7 +151,7 @@ func fail(w http.ResponseWriter, status int, text string) {
 func send(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // JSON
 }
 
 func encode(v any) []byte {
