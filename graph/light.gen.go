@@ -36,7 +36,7 @@ var (
 	formSubmissionRefFields              = fieldSet{"FormSubmission", []string{"id", "rawId", "workspace"}, []string{}}
 	fulfillmentRefFields                 = fieldSet{"Fulfillment", []string{"id", "rawId", "workspace"}, []string{}}
 	fulfillmentLocationRefFields         = fieldSet{"FulfillmentLocation", []string{"id", "rawId", "workspace"}, []string{}}
-	funnelRefFields                      = fieldSet{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{}}
+	funnelRefFields                      = fieldSet{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{"stats"}}
 	embeddedPageFunnel                   = funnelRefFields.with("publicId", "name")
 	funnelTagRefFields                   = fieldSet{"FunnelTag", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedFunnelTags                   = funnelTagRefFields.with("publicId", "name", "color")
@@ -48,7 +48,7 @@ var (
 	orderTagRefFields                    = fieldSet{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}
 	appliedOrderTagRefFields             = fieldSet{"AppliedOrderTag", []string{"id", "rawId", "workspace"}, []string{}}
 	orderTransactionRefFields            = fieldSet{"OrderTransaction", []string{"id", "rawId", "workspace"}, []string{}}
-	pageRefFields                        = fieldSet{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, []string{}}
+	pageRefFields                        = fieldSet{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, []string{"stats"}}
 	embeddedOrderPage                    = pageRefFields.with("publicId", "name")
 	productRefFields                     = fieldSet{"Product", []string{"id", "rawId", "workspace"}, []string{"variants", "prices"}}
 	productVariantRefFields              = fieldSet{"ProductVariant", []string{"id", "rawId", "workspace"}, []string{}}

@@ -4,6 +4,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 	"github.com/funnelgraph/funnelgraph/graph/loader"
@@ -1415,6 +1416,10 @@ func (pageResolver) FormSubmissions(ctx context.Context, objs []*upstream.WebPag
 	return childrenOf(ctx, objs, loader.FormSubmissionsOfPage, func(o *upstream.WebPage) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
+func (pageResolver) Stats(ctx context.Context, obj *upstream.WebPage, from *time.Time, to *time.Time) (*upstream.PageStats, error) {
+	return pageStats(ctx, obj, from, to)
+}
+
 func (pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
 	return embeddedRecords(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, (*upstream.WebPage).FunnelRef, embeddedPageFunnel, funnelRefFields)
 }
@@ -1471,6 +1476,10 @@ func (funnelResolver) FaviconImage(ctx context.Context, objs []*upstream.Funnel)
 
 func (funnelResolver) Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error) {
 	return embeddedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags() }, embeddedFunnelTags)
+}
+
+func (funnelResolver) Stats(ctx context.Context, obj *upstream.Funnel, from *time.Time, to *time.Time) (*upstream.FunnelStats, error) {
+	return funnelStats(ctx, obj, from, to)
 }
 
 func (funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
@@ -1940,6 +1949,15 @@ type domainResolver struct{}
 
 func (domainResolver) Workspace(ctx context.Context, objs []*upstream.Domain) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Domain) string { return o.WorkspaceID() })
+}
+
+// FunnelStepStats implements [exec.ResolverRoot].
+func (*Resolver) FunnelStepStats() exec.FunnelStepStatsResolver { return funnelStepStatsResolver{} }
+
+type funnelStepStatsResolver struct{}
+
+func (funnelStepStatsResolver) Page(ctx context.Context, objs []*upstream.FunnelStepStats) ([]*upstream.WebPage, error) {
+	return related(ctx, objs, loader.Pages.From(ctx), (*upstream.FunnelStepStats).PageRef, pageRefFields, upstream.NewRecord[upstream.WebPage])
 }
 
 // Store implements [exec.ResolverRoot].

@@ -4,9 +4,11 @@ package upstream
 // for each row, before its child rows are processed.
 var hooks = map[string]func(*Row){
 	"AppliedContactTag": identifyTag,
+	"FunnelStats":       shareCurrency("summary", "steps"),
 	"Membership":        dropTeamForUser,
 	"Order":             dropPartialWorkspace,
-	"OrderInvoice":      shareCurrency,
+	"OrderInvoice":      shareCurrency("line_items"),
+	"PageStats":         shareCurrency("step"),
 	"SalesOpportunity":  identifyNotes,
 }
 
@@ -35,11 +37,16 @@ func identifyNotes(r *Row) {
 	}
 }
 
-// shareCurrency sets the currency of the line items, whose amounts are in the invoice's currency.
-func shareCurrency(r *Row) {
-	if position, ok := r.position("line_items"); ok {
-		for _, item := range r.childrenAt(position) {
-			item.share("currency", r)
+// shareCurrency returns a hook that sets the currency of child rows, whose amounts are in the
+// currency of the row: an invoice's line items, and the parts of statistics.
+func shareCurrency(keys ...string) func(*Row) {
+	return func(r *Row) {
+		for _, key := range keys {
+			if position, ok := r.position(key); ok {
+				for _, child := range r.childrenAt(position) {
+					child.share("currency", r)
+				}
+			}
 		}
 	}
 }

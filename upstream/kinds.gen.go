@@ -123,6 +123,7 @@ var pathWords = map[string]bool{
 	"shipping":           true,
 	"site":               true,
 	"stages":             true,
+	"stats":              true,
 	"stores":             true,
 	"styles":             true,
 	"submissions":        true,

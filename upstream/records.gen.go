@@ -117,6 +117,11 @@ var types = []*RowType{
 	&shippingPackageType,
 	&siteType,
 	&domainType,
+	&funnelStatsType,
+	&statsTimerangeType,
+	&funnelStatsSummaryType,
+	&funnelStepStatsType,
+	&pageStatsType,
 	&storeType,
 	&teamType,
 	&membershipType,
@@ -2512,6 +2517,118 @@ var domainType = RowType{name: "Domain", kind: "domain", parent: "workspace_id",
 	{name: "name", field: "name"},
 	{name: "connected", shape: asBoolean, field: "connected"},
 	{name: "status", field: "status", raw: "rawStatus", words: domainStatusWords, also: []string{"raw_status"}},
+}}
+
+// FunnelStats is a row of the graph's type FunnelStats. Statistics of a funnel (2026 API).
+type FunnelStats struct{ Row }
+
+func (*FunnelStats) describe() *RowType { return &funnelStatsType }
+
+func (r *FunnelStats) Currency() *string            { return r.textOrNil("currency") }
+func (r *FunnelStats) Timerange() *StatsTimerange   { return (*StatsTimerange)(r.child("timerange")) }
+func (r *FunnelStats) Summary() *FunnelStatsSummary { return (*FunnelStatsSummary)(r.child("summary")) }
+func (r *FunnelStats) Steps() []*FunnelStepStats {
+	return children(&r.Row, "steps", func(child *Record) *FunnelStepStats { return (*FunnelStepStats)(child) })
+}
+
+var funnelStatsType = RowType{name: "FunnelStats", keys: []key{
+	{name: "currency", shape: asCode, field: "currency"},
+	{name: "timerange", shape: asRow, of: "StatsTimerange", field: "timerange"},
+	{name: "summary", shape: asRow, of: "FunnelStatsSummary", field: "summary"},
+	{name: "steps", shape: asRows, of: "FunnelStepStats", field: "steps", expand: true},
+}}
+
+// StatsTimerange is a row of the graph's type StatsTimerange. Period of statistics (2026 API).
+type StatsTimerange struct{ Row }
+
+func (*StatsTimerange) describe() *RowType { return &statsTimerangeType }
+
+func (r *StatsTimerange) From() *time.Time { return r.time("from") }
+func (r *StatsTimerange) To() *time.Time   { return r.time("to") }
+
+var statsTimerangeType = RowType{name: "StatsTimerange", keys: []key{
+	{name: "from", shape: asTime, field: "from"},
+	{name: "to", shape: asTime, field: "to"},
+}}
+
+// FunnelStatsSummary is a row of the graph's type FunnelStatsSummary. Totals of a funnel (2026 API).
+type FunnelStatsSummary struct{ Row }
+
+func (*FunnelStatsSummary) describe() *RowType { return &funnelStatsSummaryType }
+
+func (r *FunnelStatsSummary) Pageviews() *int          { return r.integer("pageviews") }
+func (r *FunnelStatsSummary) UpfrontSalesCount() *int  { return r.integer("upfront_sales_count") }
+func (r *FunnelStatsSummary) UpfrontSales() *Money     { return (*Money)(r.part("upfront_sales")) }
+func (r *FunnelStatsSummary) RecurringSales() *Money   { return (*Money)(r.part("recurring_sales")) }
+func (r *FunnelStatsSummary) AverageCartValue() *Money { return (*Money)(r.part("average_cart_value")) }
+func (r *FunnelStatsSummary) EarningsPerClick() *Money { return (*Money)(r.part("earnings_per_click")) }
+
+var funnelStatsSummaryType = RowType{name: "FunnelStatsSummary", keys: []key{
+	{name: "pageviews", shape: asInt, field: "pageviews"},
+	{name: "upfront_sales_count", shape: asInt, field: "upfrontSalesCount"},
+	{name: "upfront_sales", shape: asRow, of: "Money", field: "upfrontSales", parts: []string{"upfront_sales", "currency"}},
+	{name: "recurring_sales", shape: asRow, of: "Money", field: "recurringSales", parts: []string{"recurring_sales", "currency"}},
+	{name: "average_cart_value", shape: asRow, of: "Money", field: "averageCartValue", parts: []string{"average_cart_value", "currency"}},
+	{name: "earnings_per_click", shape: asRow, of: "Money", field: "earningsPerClick", parts: []string{"earnings_per_click", "currency"}},
+}}
+
+// FunnelStepStats is a row of the graph's type FunnelStepStats. Statistics of a step of a funnel (2026 API).
+type FunnelStepStats struct{ Row }
+
+func (*FunnelStepStats) describe() *RowType { return &funnelStepStatsType }
+
+func (r *FunnelStepStats) Name() *string             { return r.textOrNil("name") }
+func (r *FunnelStepStats) CurrentPath() *string      { return r.textOrNil("current_path") }
+func (r *FunnelStepStats) PageID() string            { return r.related("page_id", "") }
+func (r *FunnelStepStats) PageRef() Ref              { return Ref{Kind: KindPage, Parent: r.parent, ID: r.PageID()} }
+func (r *FunnelStepStats) ViewsAll() *int            { return r.integer("views_all") }
+func (r *FunnelStepStats) ViewsUnique() *int         { return r.integer("views_unique") }
+func (r *FunnelStepStats) Optins() *int              { return r.integer("optins") }
+func (r *FunnelStepStats) OptinRate() *string        { return r.textOrNil("optin_rate") }
+func (r *FunnelStepStats) SalesCount() *int          { return r.integer("sales_count") }
+func (r *FunnelStepStats) SalesRate() *string        { return r.textOrNil("sales_rate") }
+func (r *FunnelStepStats) SalesValue() *Money        { return (*Money)(r.part("sales_value")) }
+func (r *FunnelStepStats) RecurringSalesCount() *int { return r.integer("recurring_sales_count") }
+func (r *FunnelStepStats) RecurringSalesValue() *Money {
+	return (*Money)(r.part("recurring_sales_value"))
+}
+func (r *FunnelStepStats) EarningsPerView() *Money { return (*Money)(r.part("earnings_per_view")) }
+func (r *FunnelStepStats) EarningsPerUniqueView() *Money {
+	return (*Money)(r.part("earnings_per_unique_view"))
+}
+func (r *FunnelStepStats) WorkspaceID() string { return r.parent }
+
+var funnelStepStatsType = RowType{name: "FunnelStepStats", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "name", field: "name"},
+	{name: "current_path", field: "currentPath"},
+	{name: "page_id"},
+	{name: "views_all", shape: asInt, field: "viewsAll"},
+	{name: "views_unique", shape: asInt, field: "viewsUnique"},
+	{name: "optins", shape: asInt, field: "optins"},
+	{name: "optin_rate", field: "optinRate"},
+	{name: "sales_count", shape: asInt, field: "salesCount"},
+	{name: "sales_rate", field: "salesRate"},
+	{name: "sales_value", shape: asRow, of: "Money", field: "salesValue", parts: []string{"sales_value", "currency"}},
+	{name: "recurring_sales_count", shape: asInt, field: "recurringSalesCount"},
+	{name: "recurring_sales_value", shape: asRow, of: "Money", field: "recurringSalesValue", parts: []string{"recurring_sales_value", "currency"}},
+	{name: "earnings_per_view", shape: asRow, of: "Money", field: "earningsPerView", parts: []string{"earnings_per_view", "currency"}},
+	{name: "earnings_per_unique_view", shape: asRow, of: "Money", field: "earningsPerUniqueView", parts: []string{"earnings_per_unique_view", "currency"}},
+}}
+
+// PageStats is a row of the graph's type PageStats. Statistics of a page (2026 API).
+type PageStats struct{ Row }
+
+func (*PageStats) describe() *RowType { return &pageStatsType }
+
+func (r *PageStats) Currency() *string          { return r.textOrNil("currency") }
+func (r *PageStats) Timerange() *StatsTimerange { return (*StatsTimerange)(r.child("timerange")) }
+func (r *PageStats) Step() *FunnelStepStats     { return (*FunnelStepStats)(r.child("step")) }
+
+var pageStatsType = RowType{name: "PageStats", keys: []key{
+	{name: "currency", shape: asCode, field: "currency"},
+	{name: "timerange", shape: asRow, of: "StatsTimerange", field: "timerange"},
+	{name: "step", shape: asRow, of: "FunnelStepStats", field: "step"},
 }}
 
 // Store is a row of the graph's type Store. A store that sells products of the workspace.

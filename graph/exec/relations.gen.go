@@ -4,6 +4,7 @@ package exec
 
 import (
 	"context"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -1156,6 +1157,12 @@ var relations = map[string]*Relation{
 			return lists(r.Funnel().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
 		},
 	},
+	"Funnel.stats": {
+		context: (*executionContext).fieldContext_Funnel_stats,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Funnel().Stats(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })[0], args["from"].(*time.Time), args["to"].(*time.Time)))
+		},
+	},
 	"Funnel.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_workspace,
@@ -1486,6 +1493,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Query_orderTransaction,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Query().OrderTransaction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Page.stats": {
+		context: (*executionContext).fieldContext_Page_stats,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Page().Stats(ctx, typed(objs, func(r *upstream.Record) *upstream.WebPage { return (*upstream.WebPage)(r) })[0], args["from"].(*time.Time), args["to"].(*time.Time)))
 		},
 	},
 	"Page.funnel": {
@@ -2322,6 +2335,13 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_updateSite,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().UpdateSite(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"FunnelStepStats.page": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FunnelStepStats_page,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FunnelStepStats().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.FunnelStepStats { return (*upstream.FunnelStepStats)(r) })))
 		},
 	},
 	"Store.socialImage": {

@@ -248,7 +248,7 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 				t.parent = arguments{relation}.text("key", "")
 			}
 		}
-	case definition.Fields.ForName("rawId") != nil:
+	case definition.Fields.ForName("rawId") != nil || !isOwnRow(definition) && d.leadsToWorkspace(fields):
 		t.parent, t.naming = "workspace_id", "SOMETIMES"
 	}
 	if r != nil {
@@ -277,6 +277,13 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 		t.keys[len(t.keys)-1].field = ""
 	}
 	return t, nil
+}
+
+// leadsToWorkspace reports whether a field is a relation to a record of the row's workspace.
+func (d *Description) leadsToWorkspace(fields []*ast.FieldDefinition) bool {
+	return slices.ContainsFunc(fields, func(f *ast.FieldDefinition) bool {
+		return f.Directives.ForName("belongsTo") != nil && !d.Resources[f.Type.Name()].Accounts
+	})
 }
 
 // key adds a key. If another field has the same key, the two are merged; objects then have the

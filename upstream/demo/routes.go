@@ -19,6 +19,8 @@ var routes = []route{
 	{"GET workspaces/*/site", serveSite},
 	{"PUT workspaces/*/site", updateSite},
 	{"GET workspaces/*/emails/settings", serveEmailSettings},
+	{"GET funnels/*/stats", serveFunnelStats},
+	{"GET pages/*/stats", servePageStats},
 }
 
 // serveRoute serves a request if it has a route.
@@ -67,8 +69,12 @@ func (s *Server) on(w http.ResponseWriter, list, id, subdomain string) (row, boo
 	return nil, false
 }
 
-// workspaceList is the list of workspaces.
-const workspaceList = "teams/*/workspaces"
+// The lists whose records have routes of their own.
+const (
+	workspaceList = "teams/*/workspaces"
+	funnelList    = "workspaces/*/funnels"
+	pageList      = "workspaces/*/pages"
+)
 
 func serveMe(s *Server, w http.ResponseWriter, _ *http.Request, subdomain string, _ []string) {
 	if subdomain != accounts {

@@ -220,7 +220,10 @@ func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, send
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+func now() string { return format(time.Now()) }
+
+// format writes a time as the API does.
+func format(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // humanized returns an attribute's name as it starts a message.
 func humanized(key string) string {
