@@ -240,6 +240,66 @@ func recordIDs[T any, P keyed[T]](field, key string, records *loader.Resource[T]
 	}
 }
 
+// publicIDs is [recordID] or [recordIDs] for bodies that take public ids (clickfunnels-api.md §1).
+func publicIDs[T any, P keyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+	return func(ctx context.Context, workspace string, body map[string]any) error {
+		var public []string
+		var err error
+		switch given := body[snakeCase(field)].(type) {
+		case *string:
+			if given == nil {
+				return renamed(field, key)(ctx, workspace, body)
+			}
+			if public, err = publicIDsOf[T, P](ctx, records, kind, workspace, []string{*given}); err == nil {
+				body[key] = public[0]
+			}
+		case []string:
+			if public, err = publicIDsOf[T, P](ctx, records, kind, workspace, given); err == nil {
+				body[key] = public
+			}
+		default:
+			return renamed(field, key)(ctx, workspace, body)
+		}
+		if snakeCase(field) != key {
+			delete(body, snakeCase(field))
+		}
+		return aboutField(field, err)
+	}
+}
+
+// publicIDsOf returns the public ids of a workspace's records, given in any form. A record that the
+// caller may not see is not found.
+func publicIDsOf[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string) ([]string, error) {
+	if len(ids) > maxInputIDs {
+		return nil, badInput("There are %d ids; there can be %d.", len(ids), maxInputIDs)
+	}
+	l := loader.From(ctx)
+	public := make([]string, len(ids))
+	var at []int
+	var asked []upstream.Ref
+	for i, id := range ids {
+		ref, err := model.ParseID(kind, workspace, id)
+		if err != nil {
+			return nil, err
+		}
+		if public[i] = ref.ID; ref.IsRaw() || l.Scoped() {
+			at, asked = append(at, i), append(asked, ref)
+		}
+	}
+	rows, errs := records.Of(l).LoadAll(asked)
+	for k, i := range at {
+		if errs[k] != nil {
+			return nil, errs[k]
+		}
+		id := P(rows[k]).PublicID()
+		if id == nil {
+			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no public id of a record that the input names.")
+		}
+		public[i] = *id
+	}
+	return public, nil
+}
+
 // rawAttributes returns a completion that replaces ids by raw ids, which bodies take
 // (clickfunnels-api.md §1). Only memberships are given by global ids here; see [recordID] for records
 // that the loaders find. A field can be the path of an id within the input, such as
@@ -375,7 +435,7 @@ func canonical[T any, P interface {
 	*T
 	model.Node
 }](l *loader.Loaders, records *loader.Resource[T], ref upstream.Ref) (upstream.Ref, error) {
-	if upstream.IsRawID(ref.ID) {
+	if ref.IsRaw() {
 		return ref, nil
 	}
 	row, err := records.Of(l).Load(ref)

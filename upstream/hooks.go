@@ -10,6 +10,7 @@ var hooks = map[string]func(*Row){
 	"OrderInvoice":      shareCurrency("line_items"),
 	"PageStats":         shareCurrency("step"),
 	"SalesOpportunity":  identifyNotes,
+	"SplitTestStep":     identifyFunnel,
 }
 
 // identifyTag sets the id of the embedded tag, which only the applied tag's own key has (clickfunnels-api.md §8,
@@ -34,6 +35,13 @@ func identifyNotes(r *Row) {
 		for _, note := range r.childrenAt(position) {
 			note.set("opportunity_id", r.RawID())
 		}
+	}
+}
+
+// identifyFunnel sets the id of the funnel, which only the embedded funnel has.
+func identifyFunnel(r *Row) {
+	if funnel := r.child("funnel"); funnel != nil {
+		r.set("funnel_id", funnel.RawID())
 	}
 }
 

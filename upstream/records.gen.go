@@ -13,6 +13,10 @@ var emailBroadcastStatusWords = []string{"canceled", "complete", "draft", "pause
 
 var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
 
+var splitTestBranchWords = []string{"both", "left", "right"}
+
+var conditionalSplitBranchNameWords = []string{"both", "matched", "unmatched"}
+
 var orderInvoiceTypeWords = []string{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
 
 var orderInvoiceLineItemFulfillmentStatusWords = []string{"unfulfilled", "partially_fulfilled", "complete", "ignored"}
@@ -79,6 +83,12 @@ var types = []*RowType{
 	&locationAddressType,
 	&funnelType,
 	&funnelTagType,
+	&splitTestStepType,
+	&splitTestVariantType,
+	&showPageStepType,
+	&conditionalSplitStepType,
+	&conditionalSplitConditionType,
+	&conditionalSplitBranchType,
 	&imageType,
 	&moneyType,
 	&orderType,
@@ -1237,6 +1247,138 @@ var funnelTagType = RowType{name: "FunnelTag", kind: "funnel_tag", parent: "work
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "name", field: "name", required: true},
 	{name: "color", field: "color", required: true},
+}}
+
+// SplitTestStep is a row of the graph's type SplitTestStep. A step of a funnel that shows visitors one of two pages at random (2026 API).
+type SplitTestStep struct{ Row }
+
+func (*SplitTestStep) describe() *RowType { return &splitTestStepType }
+
+func (r *SplitTestStep) Variants() []*SplitTestVariant {
+	return children(&r.Row, "variants", func(child *Record) *SplitTestVariant { return (*SplitTestVariant)(child) })
+}
+func (r *SplitTestStep) FunnelID() string { return r.related("funnel_id", "funnel") }
+func (r *SplitTestStep) FunnelRef() Ref {
+	return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()}
+}
+func (r *SplitTestStep) Funnel() *Funnel     { return (*Funnel)(r.child("funnel")) }
+func (r *SplitTestStep) WorkspaceID() string { return r.parent }
+
+var splitTestStepType = RowType{name: "SplitTestStep", kind: "split_test_step", above: "funnel_id", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "variants", shape: asRows, of: "SplitTestVariant", field: "variants"},
+	{name: "funnel_id"},
+	{name: "funnel", shape: asRow, of: "Funnel", id: "funnel_id", naming: namedSometimes},
+}}
+
+// SplitTestVariant is a row of the graph's type SplitTestVariant. A branch of a split test step (2026 API).
+type SplitTestVariant struct{ Row }
+
+func (*SplitTestVariant) describe() *RowType { return &splitTestVariantType }
+
+func (r *SplitTestVariant) Weight() *int   { return r.integer("weight") }
+func (r *SplitTestVariant) PageID() string { return r.related("page_id", "page") }
+func (r *SplitTestVariant) PageRef() Ref {
+	return Ref{Kind: KindPage, Parent: r.parent, ID: r.PageID()}
+}
+func (r *SplitTestVariant) Page() *WebPage { return (*WebPage)(r.child("page")) }
+func (r *SplitTestVariant) ShowPageStep() *ShowPageStep {
+	return (*ShowPageStep)(r.child("show_page_step"))
+}
+func (r *SplitTestVariant) WorkspaceID() string { return r.parent }
+
+var splitTestVariantType = RowType{name: "SplitTestVariant", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "weight", shape: asInt, field: "weight"},
+	{name: "page_id"},
+	{name: "page", shape: asRow, of: "Page", id: "page_id", naming: namedSometimes},
+	{name: "show_page_step", shape: asRow, of: "ShowPageStep", field: "showPageStep"},
+}}
+
+// ShowPageStep is a row of the graph's type ShowPageStep. A step of a funnel that shows a page (2026 API).
+type ShowPageStep struct{ Row }
+
+func (*ShowPageStep) describe() *RowType { return &showPageStepType }
+
+func (r *ShowPageStep) Name() *string        { return r.textOrNil("name") }
+func (r *ShowPageStep) CurrentPath() *string { return r.textOrNil("current_path") }
+func (r *ShowPageStep) WorkspaceID() string  { return r.parent }
+
+var showPageStepType = RowType{name: "ShowPageStep", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "name", field: "name"},
+	{name: "current_path", field: "currentPath"},
+}}
+
+// ConditionalSplitStep is a row of the graph's type ConditionalSplitStep. A step of a funnel that leads contacts to one of two branches, depending on a filter (2026 API). ClickFunnels has it in beta.
+type ConditionalSplitStep struct{ Row }
+
+func (*ConditionalSplitStep) describe() *RowType { return &conditionalSplitStepType }
+
+func (r *ConditionalSplitStep) Condition() *ConditionalSplitCondition {
+	return (*ConditionalSplitCondition)(r.child("condition"))
+}
+func (r *ConditionalSplitStep) Branches() []*ConditionalSplitBranch {
+	return children(&r.Row, "branches", func(child *Record) *ConditionalSplitBranch { return (*ConditionalSplitBranch)(child) })
+}
+func (r *ConditionalSplitStep) FunnelID() string { return r.related("funnel_id", "") }
+func (r *ConditionalSplitStep) FunnelRef() Ref {
+	return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()}
+}
+func (r *ConditionalSplitStep) WorkspaceID() string { return r.parent }
+
+var conditionalSplitStepType = RowType{name: "ConditionalSplitStep", kind: "conditional_split_step", above: "funnel_id", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "condition", shape: asRow, of: "ConditionalSplitCondition", field: "condition"},
+	{name: "branches", shape: asRows, of: "ConditionalSplitBranch", field: "branches"},
+	{name: "funnel_id"},
+}}
+
+// ConditionalSplitCondition is a row of the graph's type ConditionalSplitCondition. The condition of a conditional split step (2026 API).
+type ConditionalSplitCondition struct{ Row }
+
+func (*ConditionalSplitCondition) describe() *RowType { return &conditionalSplitConditionType }
+
+func (r *ConditionalSplitCondition) IsSetup() *bool          { return r.boolean("is_setup") }
+func (r *ConditionalSplitCondition) FilterPublicID() *string { return r.textOrNil("filter_id") }
+func (r *ConditionalSplitCondition) Filter() *RefineFilter   { return (*RefineFilter)(r.child("filter")) }
+
+var conditionalSplitConditionType = RowType{name: "ConditionalSplitCondition", keys: []key{
+	{name: "is_setup", shape: asBoolean, field: "isSetup"},
+	{name: "filter_id", field: "filterPublicId", also: []string{"filter_public_id"}},
+	{name: "filter", shape: asRow, of: "RefineFilter", field: "filter", expand: true},
+}}
+
+// ConditionalSplitBranch is a row of the graph's type ConditionalSplitBranch. A branch of a conditional split step (2026 API).
+type ConditionalSplitBranch struct{ Row }
+
+func (*ConditionalSplitBranch) describe() *RowType { return &conditionalSplitBranchType }
+
+func (r *ConditionalSplitBranch) PageID() string { return r.related("page_id", "page") }
+func (r *ConditionalSplitBranch) PageRef() Ref {
+	return Ref{Kind: KindPage, Parent: r.parent, ID: r.PageID()}
+}
+func (r *ConditionalSplitBranch) Page() *WebPage { return (*WebPage)(r.child("page")) }
+func (r *ConditionalSplitBranch) ShowPageStep() *ShowPageStep {
+	return (*ShowPageStep)(r.child("show_page_step"))
+}
+func (r *ConditionalSplitBranch) WorkspaceID() string { return r.parent }
+
+var conditionalSplitBranchType = RowType{name: "ConditionalSplitBranch", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "page_id"},
+	{name: "page", shape: asRow, of: "Page", id: "page_id", naming: namedSometimes},
+	{name: "show_page_step", shape: asRow, of: "ShowPageStep", field: "showPageStep"},
 }}
 
 // Image is a row of the graph's type Image. An image of a workspace.

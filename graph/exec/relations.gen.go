@@ -1225,6 +1225,110 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().DeleteFunnelTag(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"SplitTestStep.funnel": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SplitTestStep_funnel,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SplitTestStep().Funnel(ctx, typed(objs, func(r *upstream.Record) *upstream.SplitTestStep { return (*upstream.SplitTestStep)(r) })))
+		},
+	},
+	"SplitTestStep.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SplitTestStep_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SplitTestStep().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SplitTestStep { return (*upstream.SplitTestStep)(r) })))
+		},
+	},
+	"Funnel.splitTestSteps": {
+		context: (*executionContext).fieldContext_Funnel_splitTestSteps,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Funnel().SplitTestSteps(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.splitTestStep": {
+		context: (*executionContext).fieldContext_Query_splitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().SplitTestStep(ctx, args["id"].(string)))
+		},
+	},
+	"Mutation.createSplitTestStep": {
+		context: (*executionContext).fieldContext_Mutation_createSplitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateSplitTestStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateSplitTestStep": {
+		context: (*executionContext).fieldContext_Mutation_updateSplitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateSplitTestStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"SplitTestVariant.page": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SplitTestVariant_page,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SplitTestVariant().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.SplitTestVariant { return (*upstream.SplitTestVariant)(r) })))
+		},
+	},
+	"ConditionalSplitStep.funnel": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ConditionalSplitStep_funnel,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ConditionalSplitStep().Funnel(ctx, typed(objs, func(r *upstream.Record) *upstream.ConditionalSplitStep { return (*upstream.ConditionalSplitStep)(r) })))
+		},
+	},
+	"ConditionalSplitStep.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ConditionalSplitStep_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ConditionalSplitStep().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ConditionalSplitStep { return (*upstream.ConditionalSplitStep)(r) })))
+		},
+	},
+	"Funnel.conditionalSplitSteps": {
+		context: (*executionContext).fieldContext_Funnel_conditionalSplitSteps,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Funnel().ConditionalSplitSteps(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.conditionalSplitStep": {
+		context: (*executionContext).fieldContext_Query_conditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ConditionalSplitStep(ctx, args["id"].(string)))
+		},
+	},
+	"Mutation.createConditionalSplitStep": {
+		context: (*executionContext).fieldContext_Mutation_createConditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateConditionalSplitStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateConditionalSplitStep": {
+		context: (*executionContext).fieldContext_Mutation_updateConditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateConditionalSplitStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ConditionalSplitBranch.page": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ConditionalSplitBranch_page,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ConditionalSplitBranch().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.ConditionalSplitBranch {
+				return (*upstream.ConditionalSplitBranch)(r)
+			})))
+		},
+	},
+	"Mutation.deleteSplitTestStep": {
+		context: (*executionContext).fieldContext_Mutation_deleteSplitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteSplitTestStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteConditionalSplitStep": {
+		context: (*executionContext).fieldContext_Mutation_deleteConditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteConditionalSplitStep(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Image.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Image_workspace,

@@ -263,7 +263,13 @@ func (d *Description) writeKindNames(c *code) error {
 	for _, r := range d.inOrder() {
 		c.line("Kind%s Kind = %q", r.Type.Name, kindOf(r))
 	}
-	c.line(")\n\n// pathWords are the segments of paths that are not ids.\nvar pathWords = map[string]bool{")
+	c.line(")\n\n// nestedKinds are the kinds whose paths contain the id of the owner.\nvar nestedKinds = map[Kind]bool{")
+	for _, r := range d.inOrder() {
+		if r.Nested {
+			c.line("Kind%s: true,", r.Type.Name)
+		}
+	}
+	c.line("}\n\n// pathWords are the segments of paths that are not ids.\nvar pathWords = map[string]bool{")
 	for _, word := range d.words() {
 		c.line("%q: true,", word)
 	}
@@ -455,11 +461,11 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 			by, owner = "updatedBelow", "(*"+record+").Owner, "
 		}
 		method := "http.Method" + upperFirst(strings.ToLower(r.updateMethod()))
-		c.line("return %s(ctx, c, %s, p, %q, attributes, (*Client).%s, %s%s, id)\n}\n", by, method, r.Body, name, owner, quoted(r.Path))
+		c.line("return %s(ctx, c, %s, p, id, %q, attributes, (*Client).%s, %s%s)\n}\n", by, method, r.Body, name, owner, r.memberPath())
 	case "DELETE":
 		c.line("// Delete%s deletes %s, given by its raw or public id.", name, article(r.Noun))
 		c.line("func (c *Client) Delete%s(ctx context.Context, p Place, id string) error {", name)
-		c.line("return deletedIn(ctx, c, p, id, (*Client).%s, %s, id)\n}\n", name, quoted(r.Path))
+		c.line("return deletedIn(ctx, c, p, id, (*Client).%s, \"\", %s)\n}\n", name, r.memberPath())
 	}
 }
 
@@ -478,7 +484,17 @@ func (d *Description) writeMember(c *code, r *Resource) {
 	}
 	c.line("// %s fetches %s by its raw or public id.", r.Type.Name, article(r.Noun))
 	c.line("func (c *Client) %s(ctx context.Context, p Place, id string) (*%s, error) {", r.Type.Name, r.Record)
-	c.line("return oneIn[%s](ctx, c, p, %s, id)\n}\n", r.Record, quoted(r.Path))
+	c.line("return oneIn[%s](ctx, c, p, %s)\n}\n", r.Record, r.memberPath())
+}
+
+// memberPath returns the path of a record as Go arguments.
+func (r *Resource) memberPath() string {
+	if !r.Nested {
+		return quoted(r.Path) + ", id"
+	}
+	segments := slices.Clone(r.Path)
+	segments[slices.IndexFunc(segments, isParameter)] = "*"
+	return "nestedPath(id, " + quoted(segments) + ")..."
 }
 
 // writeAction writes the method that posts to a path below a record.

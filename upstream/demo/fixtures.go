@@ -32,6 +32,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	tables := slices.Concat(r.site.tables(), r.shop.tables(), r.school.tables(), r.sales.tables())
 	derived := r.derive(slices.Concat(others, tables))
 	r.derived["courses/lesson_completions"].omitting("course_id")
+	r.prepareSteps()
 	for _, workspace := range workspaces.rows {
 		pages := r.addPages(workspace)
 		goods := r.addGoods(workspace)
@@ -62,6 +63,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	}
 	indexed(slices.Concat(others, tables, derived))
 	r.fillDerived()
+	r.addConditions()
 	return slices.Concat(tables, derived)
 }
 

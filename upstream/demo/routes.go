@@ -21,6 +21,8 @@ var routes = []route{
 	{"GET workspaces/*/emails/settings", serveEmailSettings},
 	{"GET funnels/*/stats", serveFunnelStats},
 	{"GET pages/*/stats", servePageStats},
+	{"DELETE " + splitTestList + "/*", deleteStep(splitTestList, true, "left", "right")},
+	{"DELETE " + conditionalSplitList + "/*", deleteStep(conditionalSplitList, false, "matched", "unmatched")},
 }
 
 // serveRoute serves a request if it has a route.

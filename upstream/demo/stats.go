@@ -18,10 +18,7 @@ func serveFunnelStats(s *Server, w http.ResponseWriter, r *http.Request, subdoma
 	if !ok {
 		return
 	}
-	pages := filtered(s.table(pageList).children[funnel["workspace_id"]], func(page row) bool {
-		within, ok := page["funnel"].(row)
-		return ok && within.id() == funnel.id()
-	})
+	pages := pagesOf(funnel, s.table(pageList).children[funnel["workspace_id"]])
 	sendStats(w, r.URL.Query(), func() row {
 		stats := row{"funnel": only(funnel, "id", "name", "public_id"), "summary": row{
 			"pageviews": 300 * len(pages), "upfront_sales_count": 12, "upfront_sales": "1164.00", "recurring_sales": "98.0",

@@ -69,7 +69,7 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 		}
 	}
 	for _, t := range s.tables {
-		id, ok := match(t.member, path)
+		id, ok := t.memberAt(path)
 		if !ok || t.writes == nil {
 			continue
 		}
