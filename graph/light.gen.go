@@ -36,10 +36,13 @@ var (
 	formSubmissionRefFields              = fieldSet{"FormSubmission", []string{"id", "rawId", "workspace"}, []string{}}
 	fulfillmentRefFields                 = fieldSet{"Fulfillment", []string{"id", "rawId", "workspace"}, []string{}}
 	fulfillmentLocationRefFields         = fieldSet{"FulfillmentLocation", []string{"id", "rawId", "workspace"}, []string{}}
-	funnelRefFields                      = fieldSet{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{}}
+	funnelRefFields                      = fieldSet{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{"splitTestSteps", "conditionalSplitSteps", "stats"}}
+	embeddedSplitTestStepFunnel          = funnelRefFields.with("publicId", "name")
 	embeddedPageFunnel                   = funnelRefFields.with("publicId", "name")
 	funnelTagRefFields                   = fieldSet{"FunnelTag", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedFunnelTags                   = funnelTagRefFields.with("publicId", "name", "color")
+	splitTestStepRefFields               = fieldSet{"SplitTestStep", []string{"id", "rawId", "workspace"}, []string{}}
+	conditionalSplitStepRefFields        = fieldSet{"ConditionalSplitStep", []string{"id", "rawId", "workspace"}, []string{}}
 	imageRefFields                       = fieldSet{"Image", []string{"id", "rawId", "workspace"}, []string{}}
 	orderRefFields                       = fieldSet{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "appliedTags", "transactions"}}
 	embeddedOrderInvoiceOrder            = orderRefFields.with("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount.amount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "originationChannelPublicId", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
@@ -48,7 +51,9 @@ var (
 	orderTagRefFields                    = fieldSet{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}
 	appliedOrderTagRefFields             = fieldSet{"AppliedOrderTag", []string{"id", "rawId", "workspace"}, []string{}}
 	orderTransactionRefFields            = fieldSet{"OrderTransaction", []string{"id", "rawId", "workspace"}, []string{}}
-	pageRefFields                        = fieldSet{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, []string{}}
+	pageRefFields                        = fieldSet{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, []string{"stats"}}
+	embeddedSplitTestVariantPage         = pageRefFields.with("publicId", "name")
+	embeddedConditionalSplitBranchPage   = pageRefFields.with("publicId", "name")
 	embeddedOrderPage                    = pageRefFields.with("publicId", "name")
 	productRefFields                     = fieldSet{"Product", []string{"id", "rawId", "workspace"}, []string{"variants", "prices"}}
 	embeddedShowPageStepProducts         = productRefFields.with("publicId", "name")

@@ -480,7 +480,7 @@ func canonical[T any, P interface {
 	*T
 	model.Node
 }](l *loader.Loaders, records *loader.Resource[T], ref upstream.Ref) (upstream.Ref, error) {
-	if upstream.IsRawID(ref.ID) {
+	if ref.IsRaw() {
 		return ref, nil
 	}
 	row, err := records.Of(l).Load(ref)

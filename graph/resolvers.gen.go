@@ -4,6 +4,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 	"github.com/funnelgraph/funnelgraph/graph/loader"
@@ -364,6 +365,14 @@ func (queryResolver) Funnel(ctx context.Context, id string, workspaceId *string)
 
 func (queryResolver) FunnelTag(ctx context.Context, id string, workspaceId *string) (*upstream.FunnelTag, error) {
 	return recordByID(ctx, loader.FunnelTags, upstream.KindFunnelTag, id, workspaceId, funnelTagRefFields)
+}
+
+func (queryResolver) SplitTestStep(ctx context.Context, id string) (*upstream.SplitTestStep, error) {
+	return recordByID(ctx, loader.SplitTestSteps, upstream.KindSplitTestStep, id, nil, splitTestStepRefFields)
+}
+
+func (queryResolver) ConditionalSplitStep(ctx context.Context, id string) (*upstream.ConditionalSplitStep, error) {
+	return recordByID(ctx, loader.ConditionalSplitSteps, upstream.KindConditionalSplitStep, id, nil, conditionalSplitStepRefFields)
 }
 
 func (queryResolver) Image(ctx context.Context, id string, workspaceId *string) (*upstream.Image, error) {
@@ -790,6 +799,30 @@ func (mutationResolver) UpdateFunnelTag(ctx context.Context, input map[string]an
 
 func (mutationResolver) DeleteFunnelTag(ctx context.Context, input map[string]any) (*model.DeleteFunnelTagPayload, error) {
 	return remove(ctx, input, loader.FunnelTags, upstream.KindFunnelTag, (*upstream.Client).DeleteFunnelTag)
+}
+
+func (mutationResolver) CreateSplitTestStep(ctx context.Context, input map[string]any) (*model.CreateSplitTestStepPayload, error) {
+	return createBelow(ctx, input, loader.Funnels, upstream.KindFunnel, "funnelId", loader.SplitTestSteps, (*upstream.Client).CreateSplitTestStep, splitTestPages)
+}
+
+func (mutationResolver) UpdateSplitTestStep(ctx context.Context, input map[string]any) (*model.UpdateSplitTestStepPayload, error) {
+	return update(ctx, input, loader.SplitTestSteps, upstream.KindSplitTestStep, (*upstream.Client).UpdateSplitTestStep, splitTestPages)
+}
+
+func (mutationResolver) CreateConditionalSplitStep(ctx context.Context, input map[string]any) (*model.CreateConditionalSplitStepPayload, error) {
+	return createBelow(ctx, input, loader.Funnels, upstream.KindFunnel, "funnelId", loader.ConditionalSplitSteps, (*upstream.Client).CreateConditionalSplitStep, conditionalSplitBody)
+}
+
+func (mutationResolver) UpdateConditionalSplitStep(ctx context.Context, input map[string]any) (*model.UpdateConditionalSplitStepPayload, error) {
+	return update(ctx, input, loader.ConditionalSplitSteps, upstream.KindConditionalSplitStep, (*upstream.Client).UpdateConditionalSplitStep, conditionalSplitBody)
+}
+
+func (mutationResolver) DeleteSplitTestStep(ctx context.Context, input map[string]any) (*model.DeleteSplitTestStepPayload, error) {
+	return deleteSplitTestStep(ctx, input)
+}
+
+func (mutationResolver) DeleteConditionalSplitStep(ctx context.Context, input map[string]any) (*model.DeleteConditionalSplitStepPayload, error) {
+	return deleteConditionalSplitStep(ctx, input)
 }
 
 func (mutationResolver) CreateImage(ctx context.Context, input map[string]any) (*model.CreateImagePayload, error) {
@@ -1451,6 +1484,10 @@ func (pageResolver) FormSubmissions(ctx context.Context, objs []*upstream.WebPag
 	return childrenOf(ctx, objs, loader.FormSubmissionsOfPage, func(o *upstream.WebPage) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
+func (pageResolver) Stats(ctx context.Context, obj *upstream.WebPage, from *time.Time, to *time.Time) (*upstream.PageStats, error) {
+	return pageStats(ctx, obj, from, to)
+}
+
 func (pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
 	return embeddedRecords(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, (*upstream.WebPage).FunnelRef, embeddedPageFunnel, funnelRefFields)
 }
@@ -1513,8 +1550,20 @@ func (funnelResolver) Domain(ctx context.Context, objs []*upstream.Funnel) ([]*u
 	return related(ctx, objs, loader.Domains.From(ctx), (*upstream.Funnel).DomainRef, domainRefFields, upstream.NewRecord[upstream.Domain])
 }
 
+func (funnelResolver) Stats(ctx context.Context, obj *upstream.Funnel, from *time.Time, to *time.Time) (*upstream.FunnelStats, error) {
+	return funnelStats(ctx, obj, from, to)
+}
+
 func (funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Funnel) string { return o.WorkspaceID() })
+}
+
+func (funnelResolver) SplitTestSteps(ctx context.Context, obj *upstream.Funnel, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SplitTestStep], error) {
+	return connectWhole(ctx, loader.SplitTestStepList, obj.Ref(), upstream.Query{}, first, after, last, before)
+}
+
+func (funnelResolver) ConditionalSplitSteps(ctx context.Context, obj *upstream.Funnel, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ConditionalSplitStep], error) {
+	return connectWhole(ctx, loader.ConditionalSplitStepList, obj.Ref(), upstream.Query{}, first, after, last, before)
 }
 
 func (funnelResolver) Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error) {
@@ -1528,6 +1577,54 @@ type funnelTagResolver struct{}
 
 func (funnelTagResolver) Workspace(ctx context.Context, objs []*upstream.FunnelTag) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.FunnelTag) string { return o.WorkspaceID() })
+}
+
+// SplitTestStep implements [exec.ResolverRoot].
+func (*Resolver) SplitTestStep() exec.SplitTestStepResolver { return splitTestStepResolver{} }
+
+type splitTestStepResolver struct{}
+
+func (splitTestStepResolver) Funnel(ctx context.Context, objs []*upstream.SplitTestStep) ([]*upstream.Funnel, error) {
+	return embeddedRecords(ctx, objs, loader.Funnels, (*upstream.SplitTestStep).Funnel, (*upstream.SplitTestStep).FunnelRef, embeddedSplitTestStepFunnel, funnelRefFields)
+}
+
+func (splitTestStepResolver) Workspace(ctx context.Context, objs []*upstream.SplitTestStep) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.SplitTestStep) string { return o.WorkspaceID() })
+}
+
+// SplitTestVariant implements [exec.ResolverRoot].
+func (*Resolver) SplitTestVariant() exec.SplitTestVariantResolver { return splitTestVariantResolver{} }
+
+type splitTestVariantResolver struct{}
+
+func (splitTestVariantResolver) Page(ctx context.Context, objs []*upstream.SplitTestVariant) ([]*upstream.WebPage, error) {
+	return embeddedRecords(ctx, objs, loader.Pages, (*upstream.SplitTestVariant).Page, (*upstream.SplitTestVariant).PageRef, embeddedSplitTestVariantPage, pageRefFields)
+}
+
+// ConditionalSplitStep implements [exec.ResolverRoot].
+func (*Resolver) ConditionalSplitStep() exec.ConditionalSplitStepResolver {
+	return conditionalSplitStepResolver{}
+}
+
+type conditionalSplitStepResolver struct{}
+
+func (conditionalSplitStepResolver) Funnel(ctx context.Context, objs []*upstream.ConditionalSplitStep) ([]*upstream.Funnel, error) {
+	return related(ctx, objs, loader.Funnels.From(ctx), (*upstream.ConditionalSplitStep).FunnelRef, funnelRefFields, upstream.NewRecord[upstream.Funnel])
+}
+
+func (conditionalSplitStepResolver) Workspace(ctx context.Context, objs []*upstream.ConditionalSplitStep) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ConditionalSplitStep) string { return o.WorkspaceID() })
+}
+
+// ConditionalSplitBranch implements [exec.ResolverRoot].
+func (*Resolver) ConditionalSplitBranch() exec.ConditionalSplitBranchResolver {
+	return conditionalSplitBranchResolver{}
+}
+
+type conditionalSplitBranchResolver struct{}
+
+func (conditionalSplitBranchResolver) Page(ctx context.Context, objs []*upstream.ConditionalSplitBranch) ([]*upstream.WebPage, error) {
+	return embeddedRecords(ctx, objs, loader.Pages, (*upstream.ConditionalSplitBranch).Page, (*upstream.ConditionalSplitBranch).PageRef, embeddedConditionalSplitBranchPage, pageRefFields)
 }
 
 // Image implements [exec.ResolverRoot].
@@ -2004,6 +2101,15 @@ type domainResolver struct{}
 
 func (domainResolver) Workspace(ctx context.Context, objs []*upstream.Domain) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Domain) string { return o.WorkspaceID() })
+}
+
+// FunnelStepStats implements [exec.ResolverRoot].
+func (*Resolver) FunnelStepStats() exec.FunnelStepStatsResolver { return funnelStepStatsResolver{} }
+
+type funnelStepStatsResolver struct{}
+
+func (funnelStepStatsResolver) Page(ctx context.Context, objs []*upstream.FunnelStepStats) ([]*upstream.WebPage, error) {
+	return related(ctx, objs, loader.Pages.From(ctx), (*upstream.FunnelStepStats).PageRef, pageRefFields, upstream.NewRecord[upstream.WebPage])
 }
 
 // Store implements [exec.ResolverRoot].

@@ -84,6 +84,7 @@ var callTable = slices.Concat(derivedCalls(), relationCalls(), []callRow{
 	{name: "contacts by names of tags", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { tagNames: ["VIP", "Lead"] }) { nodes { id } } } }`, want: 2, why: "the tags by one filter[name], and the contacts"},
 	{name: "workspaces of all teams", query: `{ workspaces { nodes { name team { id } } } }`, want: 4, why: "the teams, and the workspaces of each of the three"},
 	{name: "workspaces of all teams with contacts", query: `{ workspaces { nodes { contacts(first: 1) { nodes { id } } } } }`, want: 16, why: "their subdomains are known from the lists"},
+	{name: "statistics of pages and of their embedded funnels", query: `{ workspace(id: "101", subdomain: "acme-academy") { pages(first: 5) { nodes { stats { currency } funnel { id stats { currency } } } } } }`, want: 1 + 5 + 2, why: "the pages, the statistics of each, those of their two funnels"},
 	{name: "the viewer", query: `{ viewer { name canWrite } }`, want: 0},
 	{name: "the viewer with workspaces and user", query: `{ viewer { workspaces { name } user { email } } workspaces { nodes { name } } }`, want: 5, why: "the lists are read once"},
 	{name: "the viewer's token, twice", query: `{ a: viewer { user { email } connectedWorkspace { workspaceName } } b: viewer { platformApplication { rawId } } }`, want: 1, why: "one GET /me"},

@@ -300,7 +300,7 @@ func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind s
 func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) bool {
 	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	token, err := strconv.Atoi(strings.TrimPrefix(bearer, "token-"))
-	at := route.FindStringSubmatch(path)
+	at := route.FindStringSubmatch(unnested(path))
 	if err != nil || at == nil {
 		answer(404, "application/json", `{"error":"No such route"}`)(w, r)
 		return true
@@ -358,7 +358,18 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 }
 
 // route splits a path into the resource, an id, and a list below it.
-var route = regexp.MustCompile(`^/([a-z_/]+?)(?:/(\w*\d\w*)(?:/([a-z_/]+))?)?$`)
+var route = regexp.MustCompile(`^/([a-z_/*]+?)(?:/(\w*\d\w*)(?:/([a-z_/]+))?)?$`)
+
+// unnested replaces the owner's id in the path of a nested record by a star. The leaky API ignores it.
+func unnested(path string) string {
+	if own := nestedRoute.FindStringSubmatch(path); own != nil && slices.ContainsFunc(letters, func(kind string) bool { return resources[kind].path == own[1]+"/*/"+own[2] }) {
+		return "/" + own[1] + "/*/" + own[2] + "/" + own[3]
+	}
+	return path
+}
+
+// nestedRoute splits the path of a nested record.
+var nestedRoute = regexp.MustCompile(`^/(\w+)/\w+/(\w+)/(\w+)$`)
 
 // written records the kind and id of each record that a request has written to.
 var written struct {

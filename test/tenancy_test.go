@@ -327,6 +327,13 @@ func (r idSource) global(kind string, id int) string {
 	if r.IntN(4) == 0 {
 		ref.ID = fmt.Sprintf("%s%dp", kind, id)
 	}
+	if ref.Kind.Nested() {
+		owner := id / 10
+		if r.IntN(2) == 0 {
+			owner = r.id(resources[kind].above) // forged
+		}
+		ref.ID = fmt.Sprintf("%d-%s", owner, ref.ID)
+	}
 	if kind != "T" && kind != "W" {
 		if ref.Parent = strconv.Itoa(workspaceOf(id)); r.IntN(2) == 0 {
 			ref.Parent = strconv.Itoa(r.id("W")) // forged
@@ -544,6 +551,9 @@ func first(kind string, workspace int) int {
 // globalIn returns a global id that places a record in a workspace, rightly or not.
 func globalIn(workspace int, kind string, id int) string {
 	ref := upstream.Ref{Kind: resources[kind].kind, ID: strconv.Itoa(id)}
+	if ref.Kind.Nested() {
+		ref.ID = fmt.Sprintf("%d-%d", id/10, id)
+	}
 	if kind != "T" && kind != "W" {
 		ref.Parent = strconv.Itoa(workspace)
 	}
@@ -645,7 +655,7 @@ func alike(answer string, ids []int, asked []string) string {
 		if slices.Contains(asked, text) {
 			return "?"
 		}
-		if ref, ok := model.ParseGlobalID(text); ok && slices.ContainsFunc(ids, func(id int) bool { return digits.FindString(ref.ID) == strconv.Itoa(id) }) {
+		if ref, ok := model.ParseGlobalID(text); ok && slices.ContainsFunc(ids, func(id int) bool { return slices.Contains(digits.FindAllString(ref.ID, -1), strconv.Itoa(id)) }) {
 			return "?"
 		}
 		return text
@@ -682,6 +692,12 @@ var writeTemplates = append(derivedWriteTemplates(), []string{
 	`deleteContactTag(input: { id: "{G}", workspaceId: "{W}" }) { deletedContactTagId userErrors { message } }`,
 	`applyContactTag(input: { contactId: "{C}", workspaceId: "{W}", tagId: "{G}" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
 	`applyContactTag(input: { contactId: "{C}", tagId: "{G}" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
+	`createSplitTestStep(input: { funnelId: "{F}", workspaceId: "{W}", variants: [{ pageId: "{P}" }] }) { splitTestStep { id funnel { name } } userErrors { message } }`,
+	`updateSplitTestStep(input: { id: "{` + letterOf("SplitTestStep") + `}", variants: [{ weight: 100 }, { weight: 0 }] }) { splitTestStep { id funnel { name } variants { showPageStep { name } } } userErrors { message } }`,
+	`deleteSplitTestStep(input: { id: "{` + letterOf("SplitTestStep") + `}" }) { deletedSplitTestStepId userErrors { message } }`,
+	`createConditionalSplitStep(input: { funnelId: "{F}", workspaceId: "{W}", filterId: "{` + letterOf("RefineFilter") + `}" }) { conditionalSplitStep { id funnel { name } } userErrors { message } }`,
+	`updateConditionalSplitStep(input: { id: "{` + letterOf("ConditionalSplitStep") + `}", filterId: "{` + letterOf("RefineFilter") + `}" }) { conditionalSplitStep { id funnel { name } condition { filterPublicId } } userErrors { message } }`,
+	`deleteConditionalSplitStep(input: { id: "{` + letterOf("ConditionalSplitStep") + `}", branch: MATCHED }) { deletedConditionalSplitStepId userErrors { message } }`,
 	`removeContactTag(input: { contactId: "{C}", workspaceId: "{W}", tagId: "{G}" }) { removedAppliedContactTagId contact { ` + contactFields + ` } userErrors { message } }`,
 }...)
 

@@ -16,7 +16,7 @@ func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag stri
 // RemoveAppliedContactTag removes a tag from a contact, given the id of the applied tag. With a
 // scoped client, the id must come from the contact's own applied tags.
 func (c *Client) RemoveAppliedContactTag(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).AppliedContactTag, "contacts", "applied_tags", id)
+	return deletedIn(ctx, c, p, id, (*Client).AppliedContactTag, "", "contacts", "applied_tags", id)
 }
 
 // ApplyOrderTag is [Client.ApplyContactTag] for orders.
@@ -26,7 +26,7 @@ func (c *Client) ApplyOrderTag(ctx context.Context, p Place, order, tag string) 
 
 // RemoveAppliedOrderTag is [Client.RemoveAppliedContactTag] for orders.
 func (c *Client) RemoveAppliedOrderTag(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).AppliedOrderTag, "orders", "applied_tags", id)
+	return deletedIn(ctx, c, p, id, (*Client).AppliedOrderTag, "", "orders", "applied_tags", id)
 }
 
 // applyTag applies a tag to a record. A scoped client first reads both.

@@ -11,5 +11,5 @@ func (c *Client) UpsertContact(ctx context.Context, p Place, attributes any) (ro
 
 // RedactContact permanently removes a contact's personal data.
 func (c *Client) RedactContact(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).Contact, "contacts", id, "gdpr_destroy")
+	return deletedIn(ctx, c, p, id, (*Client).Contact, "", "contacts", id, "gdpr_destroy")
 }

@@ -4,10 +4,13 @@ package upstream
 // for each row, before its child rows are processed.
 var hooks = map[string]func(*Row){
 	"AppliedContactTag": identifyTag,
+	"FunnelStats":       shareCurrency("summary", "steps"),
 	"Membership":        dropTeamForUser,
 	"Order":             dropPartialWorkspace,
-	"OrderInvoice":      shareCurrency,
+	"OrderInvoice":      shareCurrency("line_items"),
+	"PageStats":         shareCurrency("step"),
 	"SalesOpportunity":  identifyNotes,
+	"SplitTestStep":     identifyFunnel,
 }
 
 // identifyTag sets the id of the embedded tag, which only the applied tag's own key has (clickfunnels-api.md §8,
@@ -35,11 +38,23 @@ func identifyNotes(r *Row) {
 	}
 }
 
-// shareCurrency sets the currency of the line items, whose amounts are in the invoice's currency.
-func shareCurrency(r *Row) {
-	if position, ok := r.position("line_items"); ok {
-		for _, item := range r.childrenAt(position) {
-			item.share("currency", r)
+// identifyFunnel sets the id of the funnel, which only the embedded funnel has.
+func identifyFunnel(r *Row) {
+	if funnel := r.child("funnel"); funnel != nil {
+		r.set("funnel_id", funnel.RawID())
+	}
+}
+
+// shareCurrency returns a hook that sets the currency of child rows, whose amounts are in the
+// currency of the row: an invoice's line items, and the parts of statistics.
+func shareCurrency(keys ...string) func(*Row) {
+	return func(r *Row) {
+		for _, key := range keys {
+			if position, ok := r.position(key); ok {
+				for _, child := range r.childrenAt(position) {
+					child.share("currency", r)
+				}
+			}
 		}
 	}
 }

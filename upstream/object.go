@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"time"
 )
 
 // objectIn fetches an object without an id on a workspace's host, such as the settings of a
@@ -44,6 +46,28 @@ func (c *Client) EmailSettings(ctx context.Context, p Place) (*EmailSettings, er
 // raw or public id, can change to.
 func (c *Client) PriceChangeOptions(ctx context.Context, p Place, price string) (*ProductPriceChangeOptions, error) {
 	return objectUnder[ProductPriceChangeOptions](ctx, c, p, Query{}, "products_prices_change_options", "products", "prices", price, "change_options")
+}
+
+// InPeriod returns the query of statistics. ClickFunnels has a default for each end that is nil
+// (clickfunnels-api.md §5).
+func InPeriod(from, to *time.Time) Query {
+	values := make(url.Values)
+	for name, end := range map[string]*time.Time{"timerange_start": from, "timerange_end": to} {
+		if end != nil {
+			values.Set(name, end.UTC().Format(canonicalTime))
+		}
+	}
+	return Query{Params: values.Encode()}
+}
+
+// FunnelStats fetches the statistics of a funnel, given by its raw or public id. See [InPeriod] for q.
+func (c *Client) FunnelStats(ctx context.Context, p Place, id string, q Query) (*FunnelStats, error) {
+	return objectIn[FunnelStats](ctx, c, p, q, "funnels", id, "stats")
+}
+
+// PageStats fetches the statistics of a page, given by its raw or public id. See [InPeriod] for q.
+func (c *Client) PageStats(ctx context.Context, p Place, id string, q Query) (*PageStats, error) {
+	return objectIn[PageStats](ctx, c, p, q, "pages", id, "stats")
 }
 
 // UpdateSite changes the site of a workspace with the attributes of the body `site`

@@ -13,6 +13,10 @@ var emailBroadcastStatusWords = []string{"canceled", "complete", "draft", "pause
 
 var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
 
+var splitTestBranchWords = []string{"both", "left", "right"}
+
+var conditionalSplitBranchNameWords = []string{"both", "matched", "unmatched"}
+
 var orderLineItemChangeTimeWords = []string{"now", "next_renewal"}
 
 var orderInvoiceTypeWords = []string{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
@@ -81,6 +85,11 @@ var types = []*RowType{
 	&locationAddressType,
 	&funnelType,
 	&funnelTagType,
+	&splitTestStepType,
+	&splitTestVariantType,
+	&conditionalSplitStepType,
+	&conditionalSplitConditionType,
+	&conditionalSplitBranchType,
 	&imageType,
 	&moneyType,
 	&orderType,
@@ -126,6 +135,11 @@ var types = []*RowType{
 	&shippingPackageType,
 	&siteType,
 	&domainType,
+	&funnelStatsType,
+	&statsTimerangeType,
+	&funnelStatsSummaryType,
+	&funnelStepStatsType,
+	&pageStatsType,
 	&storeType,
 	&teamType,
 	&membershipType,
@@ -1245,6 +1259,121 @@ var funnelTagType = RowType{name: "FunnelTag", kind: "funnel_tag", parent: "work
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "name", field: "name", required: true},
 	{name: "color", field: "color", required: true},
+}}
+
+// SplitTestStep is a row of the graph's type SplitTestStep. A step of a funnel that shows visitors one of two pages at random (2026 API).
+type SplitTestStep struct{ Row }
+
+func (*SplitTestStep) describe() *RowType { return &splitTestStepType }
+
+func (r *SplitTestStep) Variants() []*SplitTestVariant {
+	return children(&r.Row, "variants", func(child *Record) *SplitTestVariant { return (*SplitTestVariant)(child) })
+}
+func (r *SplitTestStep) FunnelID() string { return r.related("funnel_id", "funnel") }
+func (r *SplitTestStep) FunnelRef() Ref {
+	return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()}
+}
+func (r *SplitTestStep) Funnel() *Funnel     { return (*Funnel)(r.child("funnel")) }
+func (r *SplitTestStep) WorkspaceID() string { return r.parent }
+
+var splitTestStepType = RowType{name: "SplitTestStep", kind: "split_test_step", above: "funnel_id", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "variants", shape: asRows, of: "SplitTestVariant", field: "variants"},
+	{name: "funnel_id"},
+	{name: "funnel", shape: asRow, of: "Funnel", id: "funnel_id", naming: namedSometimes},
+}}
+
+// SplitTestVariant is a row of the graph's type SplitTestVariant. A branch of a split test step (2026 API).
+type SplitTestVariant struct{ Row }
+
+func (*SplitTestVariant) describe() *RowType { return &splitTestVariantType }
+
+func (r *SplitTestVariant) Weight() *int   { return r.integer("weight") }
+func (r *SplitTestVariant) PageID() string { return r.related("page_id", "page") }
+func (r *SplitTestVariant) PageRef() Ref {
+	return Ref{Kind: KindPage, Parent: r.parent, ID: r.PageID()}
+}
+func (r *SplitTestVariant) Page() *WebPage { return (*WebPage)(r.child("page")) }
+func (r *SplitTestVariant) ShowPageStep() *ShowPageStep {
+	return (*ShowPageStep)(r.child("show_page_step"))
+}
+func (r *SplitTestVariant) WorkspaceID() string { return r.parent }
+
+var splitTestVariantType = RowType{name: "SplitTestVariant", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "weight", shape: asInt, field: "weight"},
+	{name: "page_id"},
+	{name: "page", shape: asRow, of: "Page", id: "page_id", naming: namedSometimes},
+	{name: "show_page_step", shape: asRow, of: "ShowPageStep", field: "showPageStep"},
+}}
+
+// ConditionalSplitStep is a row of the graph's type ConditionalSplitStep. A step of a funnel that leads contacts to one of two branches, depending on a filter (2026 API). ClickFunnels has it in beta.
+type ConditionalSplitStep struct{ Row }
+
+func (*ConditionalSplitStep) describe() *RowType { return &conditionalSplitStepType }
+
+func (r *ConditionalSplitStep) Condition() *ConditionalSplitCondition {
+	return (*ConditionalSplitCondition)(r.child("condition"))
+}
+func (r *ConditionalSplitStep) Branches() []*ConditionalSplitBranch {
+	return children(&r.Row, "branches", func(child *Record) *ConditionalSplitBranch { return (*ConditionalSplitBranch)(child) })
+}
+func (r *ConditionalSplitStep) FunnelID() string { return r.related("funnel_id", "") }
+func (r *ConditionalSplitStep) FunnelRef() Ref {
+	return Ref{Kind: KindFunnel, Parent: r.parent, ID: r.FunnelID()}
+}
+func (r *ConditionalSplitStep) WorkspaceID() string { return r.parent }
+
+var conditionalSplitStepType = RowType{name: "ConditionalSplitStep", kind: "conditional_split_step", above: "funnel_id", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "condition", shape: asRow, of: "ConditionalSplitCondition", field: "condition"},
+	{name: "branches", shape: asRows, of: "ConditionalSplitBranch", field: "branches"},
+	{name: "funnel_id"},
+}}
+
+// ConditionalSplitCondition is a row of the graph's type ConditionalSplitCondition. The condition of a conditional split step (2026 API).
+type ConditionalSplitCondition struct{ Row }
+
+func (*ConditionalSplitCondition) describe() *RowType { return &conditionalSplitConditionType }
+
+func (r *ConditionalSplitCondition) IsSetup() *bool          { return r.boolean("is_setup") }
+func (r *ConditionalSplitCondition) FilterPublicID() *string { return r.textOrNil("filter_id") }
+func (r *ConditionalSplitCondition) Filter() *RefineFilter   { return (*RefineFilter)(r.child("filter")) }
+
+var conditionalSplitConditionType = RowType{name: "ConditionalSplitCondition", keys: []key{
+	{name: "is_setup", shape: asBoolean, field: "isSetup"},
+	{name: "filter_id", field: "filterPublicId", also: []string{"filter_public_id"}},
+	{name: "filter", shape: asRow, of: "RefineFilter", field: "filter", expand: true},
+}}
+
+// ConditionalSplitBranch is a row of the graph's type ConditionalSplitBranch. A branch of a conditional split step (2026 API).
+type ConditionalSplitBranch struct{ Row }
+
+func (*ConditionalSplitBranch) describe() *RowType { return &conditionalSplitBranchType }
+
+func (r *ConditionalSplitBranch) PageID() string { return r.related("page_id", "page") }
+func (r *ConditionalSplitBranch) PageRef() Ref {
+	return Ref{Kind: KindPage, Parent: r.parent, ID: r.PageID()}
+}
+func (r *ConditionalSplitBranch) Page() *WebPage { return (*WebPage)(r.child("page")) }
+func (r *ConditionalSplitBranch) ShowPageStep() *ShowPageStep {
+	return (*ShowPageStep)(r.child("show_page_step"))
+}
+func (r *ConditionalSplitBranch) WorkspaceID() string { return r.parent }
+
+var conditionalSplitBranchType = RowType{name: "ConditionalSplitBranch", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "page_id"},
+	{name: "page", shape: asRow, of: "Page", id: "page_id", naming: namedSometimes},
+	{name: "show_page_step", shape: asRow, of: "ShowPageStep", field: "showPageStep"},
 }}
 
 // Image is a row of the graph's type Image. An image of a workspace.
@@ -2677,6 +2806,118 @@ var domainType = RowType{name: "Domain", kind: "domain", parent: "workspace_id",
 	{name: "name", field: "name"},
 	{name: "connected", shape: asBoolean, field: "connected"},
 	{name: "status", field: "status", raw: "rawStatus", words: domainStatusWords, also: []string{"raw_status"}},
+}}
+
+// FunnelStats is a row of the graph's type FunnelStats. Statistics of a funnel (2026 API).
+type FunnelStats struct{ Row }
+
+func (*FunnelStats) describe() *RowType { return &funnelStatsType }
+
+func (r *FunnelStats) Currency() *string            { return r.textOrNil("currency") }
+func (r *FunnelStats) Timerange() *StatsTimerange   { return (*StatsTimerange)(r.child("timerange")) }
+func (r *FunnelStats) Summary() *FunnelStatsSummary { return (*FunnelStatsSummary)(r.child("summary")) }
+func (r *FunnelStats) Steps() []*FunnelStepStats {
+	return children(&r.Row, "steps", func(child *Record) *FunnelStepStats { return (*FunnelStepStats)(child) })
+}
+
+var funnelStatsType = RowType{name: "FunnelStats", keys: []key{
+	{name: "currency", shape: asCode, field: "currency"},
+	{name: "timerange", shape: asRow, of: "StatsTimerange", field: "timerange"},
+	{name: "summary", shape: asRow, of: "FunnelStatsSummary", field: "summary"},
+	{name: "steps", shape: asRows, of: "FunnelStepStats", field: "steps", expand: true},
+}}
+
+// StatsTimerange is a row of the graph's type StatsTimerange. Period of statistics (2026 API).
+type StatsTimerange struct{ Row }
+
+func (*StatsTimerange) describe() *RowType { return &statsTimerangeType }
+
+func (r *StatsTimerange) From() *time.Time { return r.time("from") }
+func (r *StatsTimerange) To() *time.Time   { return r.time("to") }
+
+var statsTimerangeType = RowType{name: "StatsTimerange", keys: []key{
+	{name: "from", shape: asTime, field: "from"},
+	{name: "to", shape: asTime, field: "to"},
+}}
+
+// FunnelStatsSummary is a row of the graph's type FunnelStatsSummary. Totals of a funnel (2026 API).
+type FunnelStatsSummary struct{ Row }
+
+func (*FunnelStatsSummary) describe() *RowType { return &funnelStatsSummaryType }
+
+func (r *FunnelStatsSummary) Pageviews() *int          { return r.integer("pageviews") }
+func (r *FunnelStatsSummary) UpfrontSalesCount() *int  { return r.integer("upfront_sales_count") }
+func (r *FunnelStatsSummary) UpfrontSales() *Money     { return (*Money)(r.part("upfront_sales")) }
+func (r *FunnelStatsSummary) RecurringSales() *Money   { return (*Money)(r.part("recurring_sales")) }
+func (r *FunnelStatsSummary) AverageCartValue() *Money { return (*Money)(r.part("average_cart_value")) }
+func (r *FunnelStatsSummary) EarningsPerClick() *Money { return (*Money)(r.part("earnings_per_click")) }
+
+var funnelStatsSummaryType = RowType{name: "FunnelStatsSummary", keys: []key{
+	{name: "pageviews", shape: asInt, field: "pageviews"},
+	{name: "upfront_sales_count", shape: asInt, field: "upfrontSalesCount"},
+	{name: "upfront_sales", shape: asRow, of: "Money", field: "upfrontSales", parts: []string{"upfront_sales", "currency"}},
+	{name: "recurring_sales", shape: asRow, of: "Money", field: "recurringSales", parts: []string{"recurring_sales", "currency"}},
+	{name: "average_cart_value", shape: asRow, of: "Money", field: "averageCartValue", parts: []string{"average_cart_value", "currency"}},
+	{name: "earnings_per_click", shape: asRow, of: "Money", field: "earningsPerClick", parts: []string{"earnings_per_click", "currency"}},
+}}
+
+// FunnelStepStats is a row of the graph's type FunnelStepStats. Statistics of a step of a funnel (2026 API).
+type FunnelStepStats struct{ Row }
+
+func (*FunnelStepStats) describe() *RowType { return &funnelStepStatsType }
+
+func (r *FunnelStepStats) Name() *string             { return r.textOrNil("name") }
+func (r *FunnelStepStats) CurrentPath() *string      { return r.textOrNil("current_path") }
+func (r *FunnelStepStats) PageID() string            { return r.related("page_id", "") }
+func (r *FunnelStepStats) PageRef() Ref              { return Ref{Kind: KindPage, Parent: r.parent, ID: r.PageID()} }
+func (r *FunnelStepStats) ViewsAll() *int            { return r.integer("views_all") }
+func (r *FunnelStepStats) ViewsUnique() *int         { return r.integer("views_unique") }
+func (r *FunnelStepStats) Optins() *int              { return r.integer("optins") }
+func (r *FunnelStepStats) OptinRate() *string        { return r.textOrNil("optin_rate") }
+func (r *FunnelStepStats) SalesCount() *int          { return r.integer("sales_count") }
+func (r *FunnelStepStats) SalesRate() *string        { return r.textOrNil("sales_rate") }
+func (r *FunnelStepStats) SalesValue() *Money        { return (*Money)(r.part("sales_value")) }
+func (r *FunnelStepStats) RecurringSalesCount() *int { return r.integer("recurring_sales_count") }
+func (r *FunnelStepStats) RecurringSalesValue() *Money {
+	return (*Money)(r.part("recurring_sales_value"))
+}
+func (r *FunnelStepStats) EarningsPerView() *Money { return (*Money)(r.part("earnings_per_view")) }
+func (r *FunnelStepStats) EarningsPerUniqueView() *Money {
+	return (*Money)(r.part("earnings_per_unique_view"))
+}
+func (r *FunnelStepStats) WorkspaceID() string { return r.parent }
+
+var funnelStepStatsType = RowType{name: "FunnelStepStats", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "name", field: "name"},
+	{name: "current_path", field: "currentPath"},
+	{name: "page_id"},
+	{name: "views_all", shape: asInt, field: "viewsAll"},
+	{name: "views_unique", shape: asInt, field: "viewsUnique"},
+	{name: "optins", shape: asInt, field: "optins"},
+	{name: "optin_rate", field: "optinRate"},
+	{name: "sales_count", shape: asInt, field: "salesCount"},
+	{name: "sales_rate", field: "salesRate"},
+	{name: "sales_value", shape: asRow, of: "Money", field: "salesValue", parts: []string{"sales_value", "currency"}},
+	{name: "recurring_sales_count", shape: asInt, field: "recurringSalesCount"},
+	{name: "recurring_sales_value", shape: asRow, of: "Money", field: "recurringSalesValue", parts: []string{"recurring_sales_value", "currency"}},
+	{name: "earnings_per_view", shape: asRow, of: "Money", field: "earningsPerView", parts: []string{"earnings_per_view", "currency"}},
+	{name: "earnings_per_unique_view", shape: asRow, of: "Money", field: "earningsPerUniqueView", parts: []string{"earnings_per_unique_view", "currency"}},
+}}
+
+// PageStats is a row of the graph's type PageStats. Statistics of a page (2026 API).
+type PageStats struct{ Row }
+
+func (*PageStats) describe() *RowType { return &pageStatsType }
+
+func (r *PageStats) Currency() *string          { return r.textOrNil("currency") }
+func (r *PageStats) Timerange() *StatsTimerange { return (*StatsTimerange)(r.child("timerange")) }
+func (r *PageStats) Step() *FunnelStepStats     { return (*FunnelStepStats)(r.child("step")) }
+
+var pageStatsType = RowType{name: "PageStats", keys: []key{
+	{name: "currency", shape: asCode, field: "currency"},
+	{name: "timerange", shape: asRow, of: "StatsTimerange", field: "timerange"},
+	{name: "step", shape: asRow, of: "FunnelStepStats", field: "step"},
 }}
 
 // Store is a row of the graph's type Store. A store that sells products of the workspace.

@@ -24,7 +24,7 @@ func (c *Client) Blog(ctx context.Context, p Place, id string) (*Blog, error) {
 
 // UpdateBlog changes a blog, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateBlog(ctx context.Context, p Place, id string, attributes any) (*Blog, error) {
-	return updatedIn(ctx, c, http.MethodPatch, p, "blog", attributes, (*Client).Blog, "blogs", id)
+	return updatedIn(ctx, c, http.MethodPatch, p, id, "blog", attributes, (*Client).Blog, "blogs", id)
 }
 
 // Owner returns the ref of the blog that the blog post belongs to.
@@ -48,12 +48,12 @@ func (c *Client) CreateBlogPost(ctx context.Context, p Place, blog string, attri
 
 // UpdateBlogPost changes a blog post, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateBlogPost(ctx context.Context, p Place, id string, attributes any) (*BlogPost, error) {
-	return updatedBelow(ctx, c, http.MethodPatch, p, "blogs_post", attributes, (*Client).BlogPost, (*BlogPost).Owner, "blogs", "posts", id)
+	return updatedBelow(ctx, c, http.MethodPatch, p, id, "blogs_post", attributes, (*Client).BlogPost, (*BlogPost).Owner, "blogs", "posts", id)
 }
 
 // DeleteBlogPost deletes a blog post, given by its raw or public id.
 func (c *Client) DeleteBlogPost(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).BlogPost, "blogs", "posts", id)
+	return deletedIn(ctx, c, p, id, (*Client).BlogPost, "", "blogs", "posts", id)
 }
 
 // Owner returns the ref of the blog that the blog tag belongs to.
@@ -94,12 +94,12 @@ func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*C
 
 // UpdateContact changes a contact, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateContact(ctx context.Context, p Place, id string, attributes any) (*Contact, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "contact", attributes, (*Client).Contact, "contacts", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "contact", attributes, (*Client).Contact, "contacts", id)
 }
 
 // DeleteContact deletes a contact, given by its raw or public id.
 func (c *Client) DeleteContact(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).Contact, "contacts", id)
+	return deletedIn(ctx, c, p, id, (*Client).Contact, "", "contacts", id)
 }
 
 // ContactTags lists the contact tags of a workspace. Filter keys: id, name.
@@ -121,12 +121,12 @@ func (c *Client) CreateContactTag(ctx context.Context, p Place, attributes any) 
 
 // UpdateContactTag changes a contact tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateContactTag(ctx context.Context, p Place, id string, attributes any) (*ContactTag, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "contacts_tag", attributes, (*Client).ContactTag, "contacts", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "contacts_tag", attributes, (*Client).ContactTag, "contacts", "tags", id)
 }
 
 // DeleteContactTag deletes a contact tag, given by its raw or public id.
 func (c *Client) DeleteContactTag(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).ContactTag, "contacts", "tags", id)
+	return deletedIn(ctx, c, p, id, (*Client).ContactTag, "", "contacts", "tags", id)
 }
 
 // Owner returns the ref of the contact that the applied contact tag belongs to.
@@ -167,7 +167,7 @@ func (c *Client) CourseSection(ctx context.Context, p Place, id string) (*Course
 
 // UpdateCourseSection changes a section, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateCourseSection(ctx context.Context, p Place, id string, attributes any) (*CourseSection, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "courses_section", attributes, (*Client).CourseSection, (*CourseSection).Owner, "courses", "sections", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "courses_section", attributes, (*Client).CourseSection, (*CourseSection).Owner, "courses", "sections", id)
 }
 
 // Owner returns the ref of the section that the lesson belongs to.
@@ -185,7 +185,7 @@ func (c *Client) CourseLesson(ctx context.Context, p Place, id string) (*CourseL
 
 // UpdateCourseLesson changes a lesson, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateCourseLesson(ctx context.Context, p Place, id string, attributes any) (*CourseLesson, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "courses_lesson", attributes, (*Client).CourseLesson, (*CourseLesson).Owner, "courses", "lessons", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "courses_lesson", attributes, (*Client).CourseLesson, (*CourseLesson).Owner, "courses", "lessons", id)
 }
 
 // Owner returns the ref of the course that the enrollment belongs to.
@@ -209,7 +209,7 @@ func (c *Client) CreateCourseEnrollment(ctx context.Context, p Place, course str
 
 // UpdateCourseEnrollment changes an enrollment, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateCourseEnrollment(ctx context.Context, p Place, id string, attributes any) (*CourseEnrollment, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "courses_enrollment", attributes, (*Client).CourseEnrollment, (*CourseEnrollment).Owner, "courses", "enrollments", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "courses_enrollment", attributes, (*Client).CourseEnrollment, (*CourseEnrollment).Owner, "courses", "enrollments", id)
 }
 
 // Owner returns the ref of the enrollment that the lesson completion belongs to.
@@ -233,7 +233,7 @@ func (c *Client) CreateCourseLessonCompletion(ctx context.Context, p Place, cour
 
 // DeleteCourseLessonCompletion deletes a lesson completion, given by its raw or public id.
 func (c *Client) DeleteCourseLessonCompletion(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).CourseLessonCompletion, "courses", "lesson_completions", id)
+	return deletedIn(ctx, c, p, id, (*Client).CourseLessonCompletion, "", "courses", "lesson_completions", id)
 }
 
 // EmailBroadcasts lists the e-mail broadcasts of a workspace. Filter keys: id, status.
@@ -255,12 +255,12 @@ func (c *Client) CreateEmailBroadcast(ctx context.Context, p Place, attributes a
 
 // UpdateEmailBroadcast changes an e-mail broadcast, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateEmailBroadcast(ctx context.Context, p Place, id string, attributes any) (*EmailBroadcast, error) {
-	return updatedIn(ctx, c, http.MethodPatch, p, "emails_broadcast", attributes, (*Client).EmailBroadcast, "emails", "broadcasts", id)
+	return updatedIn(ctx, c, http.MethodPatch, p, id, "emails_broadcast", attributes, (*Client).EmailBroadcast, "emails", "broadcasts", id)
 }
 
 // DeleteEmailBroadcast deletes an e-mail broadcast, given by its raw or public id.
 func (c *Client) DeleteEmailBroadcast(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).EmailBroadcast, "emails", "broadcasts", id)
+	return deletedIn(ctx, c, p, id, (*Client).EmailBroadcast, "", "emails", "broadcasts", id)
 }
 
 // EmailTopics lists the e-mail topics of a workspace.
@@ -282,12 +282,12 @@ func (c *Client) CreateEmailTopic(ctx context.Context, p Place, attributes any) 
 
 // UpdateEmailTopic changes an e-mail topic, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateEmailTopic(ctx context.Context, p Place, id string, attributes any) (*EmailTopic, error) {
-	return updatedIn(ctx, c, http.MethodPatch, p, "emails_topic", attributes, (*Client).EmailTopic, "emails", "topics", id)
+	return updatedIn(ctx, c, http.MethodPatch, p, id, "emails_topic", attributes, (*Client).EmailTopic, "emails", "topics", id)
 }
 
 // DeleteEmailTopic deletes an e-mail topic, given by its raw or public id.
 func (c *Client) DeleteEmailTopic(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).EmailTopic, "emails", "topics", id)
+	return deletedIn(ctx, c, p, id, (*Client).EmailTopic, "", "emails", "topics", id)
 }
 
 // EmailTemplates lists the e-mail templates of a workspace.
@@ -324,12 +324,12 @@ func (c *Client) CreateForm(ctx context.Context, p Place, attributes any) (*Form
 
 // UpdateForm changes a form, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateForm(ctx context.Context, p Place, id string, attributes any) (*Form, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "form", attributes, (*Client).Form, "forms", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "form", attributes, (*Client).Form, "forms", id)
 }
 
 // DeleteForm deletes a form, given by its raw or public id.
 func (c *Client) DeleteForm(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).Form, "forms", id)
+	return deletedIn(ctx, c, p, id, (*Client).Form, "", "forms", id)
 }
 
 // Owner returns the ref of the form that the field set belongs to.
@@ -353,12 +353,12 @@ func (c *Client) CreateFormFieldSet(ctx context.Context, p Place, form string, a
 
 // UpdateFormFieldSet changes a field set, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormFieldSet(ctx context.Context, p Place, id string, attributes any) (*FormFieldSet, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "forms_field_set", attributes, (*Client).FormFieldSet, (*FormFieldSet).Owner, "forms", "field_sets", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "forms_field_set", attributes, (*Client).FormFieldSet, (*FormFieldSet).Owner, "forms", "field_sets", id)
 }
 
 // DeleteFormFieldSet deletes a field set, given by its raw or public id.
 func (c *Client) DeleteFormFieldSet(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).FormFieldSet, "forms", "field_sets", id)
+	return deletedIn(ctx, c, p, id, (*Client).FormFieldSet, "", "forms", "field_sets", id)
 }
 
 // Owner returns the ref of the field set that the form field belongs to.
@@ -382,12 +382,12 @@ func (c *Client) CreateFormField(ctx context.Context, p Place, fieldSet string, 
 
 // UpdateFormField changes a form field, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormField(ctx context.Context, p Place, id string, attributes any) (*FormField, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "forms_field", attributes, (*Client).FormField, (*FormField).Owner, "forms", "fields", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "forms_field", attributes, (*Client).FormField, (*FormField).Owner, "forms", "fields", id)
 }
 
 // DeleteFormField deletes a form field, given by its raw or public id.
 func (c *Client) DeleteFormField(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).FormField, "forms", "fields", id)
+	return deletedIn(ctx, c, p, id, (*Client).FormField, "", "forms", "fields", id)
 }
 
 // Owner returns the ref of the form field that the form field option belongs to.
@@ -411,12 +411,12 @@ func (c *Client) CreateFormFieldOption(ctx context.Context, p Place, field strin
 
 // UpdateFormFieldOption changes a form field option, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormFieldOption(ctx context.Context, p Place, id string, attributes any) (*FormFieldOption, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "forms_fields_option", attributes, (*Client).FormFieldOption, (*FormFieldOption).Owner, "forms", "fields", "options", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "forms_fields_option", attributes, (*Client).FormFieldOption, (*FormFieldOption).Owner, "forms", "fields", "options", id)
 }
 
 // DeleteFormFieldOption deletes a form field option, given by its raw or public id.
 func (c *Client) DeleteFormFieldOption(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).FormFieldOption, "forms", "fields", "options", id)
+	return deletedIn(ctx, c, p, id, (*Client).FormFieldOption, "", "forms", "fields", "options", id)
 }
 
 // Owner returns the ref of the form that the submission belongs to.
@@ -440,12 +440,12 @@ func (c *Client) CreateFormsSubmission(ctx context.Context, p Place, form string
 
 // UpdateFormsSubmission changes a submission, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormsSubmission(ctx context.Context, p Place, id string, attributes any) (*FormsSubmission, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "forms_submission", attributes, (*Client).FormsSubmission, (*FormsSubmission).Owner, "forms", "submissions", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "forms_submission", attributes, (*Client).FormsSubmission, (*FormsSubmission).Owner, "forms", "submissions", id)
 }
 
 // DeleteFormsSubmission deletes a submission, given by its raw or public id.
 func (c *Client) DeleteFormsSubmission(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).FormsSubmission, "forms", "submissions", id)
+	return deletedIn(ctx, c, p, id, (*Client).FormsSubmission, "", "forms", "submissions", id)
 }
 
 // Owner returns the ref of the submission that the answer belongs to.
@@ -469,12 +469,12 @@ func (c *Client) CreateFormsSubmissionAnswer(ctx context.Context, p Place, submi
 
 // UpdateFormsSubmissionAnswer changes an answer, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFormsSubmissionAnswer(ctx context.Context, p Place, id string, attributes any) (*FormsSubmissionAnswer, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "forms_submissions_answer", attributes, (*Client).FormsSubmissionAnswer, (*FormsSubmissionAnswer).Owner, "forms", "submissions", "answers", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "forms_submissions_answer", attributes, (*Client).FormsSubmissionAnswer, (*FormsSubmissionAnswer).Owner, "forms", "submissions", "answers", id)
 }
 
 // DeleteFormsSubmissionAnswer deletes an answer, given by its raw or public id.
 func (c *Client) DeleteFormsSubmissionAnswer(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).FormsSubmissionAnswer, "forms", "submissions", "answers", id)
+	return deletedIn(ctx, c, p, id, (*Client).FormsSubmissionAnswer, "", "forms", "submissions", "answers", id)
 }
 
 // FormSubmissions lists the form submissions of a workspace. Filter keys: id, contact_id, page_id.
@@ -506,12 +506,12 @@ func (c *Client) CreateFulfillment(ctx context.Context, p Place, attributes any)
 
 // UpdateFulfillment changes a fulfillment, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFulfillment(ctx context.Context, p Place, id string, attributes any) (*Fulfillment, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "fulfillment", attributes, (*Client).Fulfillment, "fulfillments", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "fulfillment", attributes, (*Client).Fulfillment, "fulfillments", id)
 }
 
 // DeleteFulfillment deletes a fulfillment, given by its raw or public id.
 func (c *Client) DeleteFulfillment(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).Fulfillment, "fulfillments", id)
+	return deletedIn(ctx, c, p, id, (*Client).Fulfillment, "", "fulfillments", id)
 }
 
 // CancelFulfillment cancels a fulfillment, given by its raw or public id.
@@ -538,12 +538,12 @@ func (c *Client) CreateFulfillmentLocation(ctx context.Context, p Place, attribu
 
 // UpdateFulfillmentLocation changes a location, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFulfillmentLocation(ctx context.Context, p Place, id string, attributes any) (*FulfillmentLocation, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "fulfillments_location", attributes, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "fulfillments_location", attributes, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
 }
 
 // DeleteFulfillmentLocation deletes a location, given by its raw or public id.
 func (c *Client) DeleteFulfillmentLocation(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
+	return deletedIn(ctx, c, p, id, (*Client).FulfillmentLocation, "", "fulfillments", "locations", id)
 }
 
 // Funnels lists the funnels of a workspace. Filter keys: id.
@@ -565,7 +565,7 @@ func (c *Client) CreateFunnel(ctx context.Context, p Place, attributes any) (*Fu
 
 // UpdateFunnel changes a funnel, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFunnel(ctx context.Context, p Place, id string, attributes any) (*Funnel, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "funnel", attributes, (*Client).Funnel, "funnels", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "funnel", attributes, (*Client).Funnel, "funnels", id)
 }
 
 // FunnelTags lists the funnel tags of a workspace. Filter keys: id, name.
@@ -587,12 +587,60 @@ func (c *Client) CreateFunnelTag(ctx context.Context, p Place, attributes any) (
 
 // UpdateFunnelTag changes a funnel tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFunnelTag(ctx context.Context, p Place, id string, attributes any) (*FunnelTag, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "funnels_tag", attributes, (*Client).FunnelTag, "funnels", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "funnels_tag", attributes, (*Client).FunnelTag, "funnels", "tags", id)
 }
 
 // DeleteFunnelTag deletes a funnel tag, given by its raw or public id.
 func (c *Client) DeleteFunnelTag(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).FunnelTag, "funnels", "tags", id)
+	return deletedIn(ctx, c, p, id, (*Client).FunnelTag, "", "funnels", "tags", id)
+}
+
+// Owner returns the ref of the funnel that the split test step belongs to.
+func (r *SplitTestStep) Owner() Ref { return r.FunnelRef() }
+
+// SplitTestSteps lists the split test steps of a funnel, given by its raw or public id.
+func (c *Client) SplitTestSteps(ctx context.Context, p Place, funnel string, q Query) (*Page[SplitTestStep], error) {
+	return wholeIn[SplitTestStep](ctx, c, p, q, "funnels", funnel, "split_test_steps")
+}
+
+// SplitTestStep fetches a split test step by its raw or public id.
+func (c *Client) SplitTestStep(ctx context.Context, p Place, id string) (*SplitTestStep, error) {
+	return oneIn[SplitTestStep](ctx, c, p, nestedPath(id, "funnels", "*", "split_test_steps")...)
+}
+
+// CreateSplitTestStep creates a split test step of a funnel, given by its raw or public id, with the attributes of the
+// body `split_test_step` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateSplitTestStep(ctx context.Context, p Place, funnel string, attributes any) (*SplitTestStep, error) {
+	return createdBelow[Funnel, SplitTestStep](ctx, c, p, "split_test_step", attributes, (*Client).Funnel, funnel, (*SplitTestStep).Owner, "funnels", funnel, "split_test_steps")
+}
+
+// UpdateSplitTestStep changes a split test step, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateSplitTestStep(ctx context.Context, p Place, id string, attributes any) (*SplitTestStep, error) {
+	return updatedBelow(ctx, c, http.MethodPatch, p, id, "split_test_step", attributes, (*Client).SplitTestStep, (*SplitTestStep).Owner, nestedPath(id, "funnels", "*", "split_test_steps")...)
+}
+
+// Owner returns the ref of the funnel that the conditional split step belongs to.
+func (r *ConditionalSplitStep) Owner() Ref { return r.FunnelRef() }
+
+// ConditionalSplitSteps lists the conditional split steps of a funnel, given by its raw or public id.
+func (c *Client) ConditionalSplitSteps(ctx context.Context, p Place, funnel string, q Query) (*Page[ConditionalSplitStep], error) {
+	return wholeIn[ConditionalSplitStep](ctx, c, p, q, "funnels", funnel, "conditional_split_steps")
+}
+
+// ConditionalSplitStep fetches a conditional split step by its raw or public id.
+func (c *Client) ConditionalSplitStep(ctx context.Context, p Place, id string) (*ConditionalSplitStep, error) {
+	return oneIn[ConditionalSplitStep](ctx, c, p, nestedPath(id, "funnels", "*", "conditional_split_steps")...)
+}
+
+// CreateConditionalSplitStep creates a conditional split step of a funnel, given by its raw or public id, with the attributes of the
+// body `conditional_split_step` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateConditionalSplitStep(ctx context.Context, p Place, funnel string, attributes any) (*ConditionalSplitStep, error) {
+	return createdBelow[Funnel, ConditionalSplitStep](ctx, c, p, "conditional_split_step", attributes, (*Client).Funnel, funnel, (*ConditionalSplitStep).Owner, "funnels", funnel, "conditional_split_steps")
+}
+
+// UpdateConditionalSplitStep changes a conditional split step, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateConditionalSplitStep(ctx context.Context, p Place, id string, attributes any) (*ConditionalSplitStep, error) {
+	return updatedBelow(ctx, c, http.MethodPatch, p, id, "conditional_split_step", attributes, (*Client).ConditionalSplitStep, (*ConditionalSplitStep).Owner, nestedPath(id, "funnels", "*", "conditional_split_steps")...)
 }
 
 // Images lists the images of a workspace.
@@ -614,12 +662,12 @@ func (c *Client) CreateImage(ctx context.Context, p Place, attributes any) (*Ima
 
 // UpdateImage changes an image, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateImage(ctx context.Context, p Place, id string, attributes any) (*Image, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "image", attributes, (*Client).Image, "images", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "image", attributes, (*Client).Image, "images", id)
 }
 
 // DeleteImage deletes an image, given by its raw or public id.
 func (c *Client) DeleteImage(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).Image, "images", id)
+	return deletedIn(ctx, c, p, id, (*Client).Image, "", "images", id)
 }
 
 // Orders lists the orders of a workspace. Filter keys: id, contact_id, order_type, live_mode.
@@ -641,7 +689,7 @@ func (c *Client) CreateOrder(ctx context.Context, p Place, attributes any) (*Ord
 
 // UpdateOrder changes an order, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateOrder(ctx context.Context, p Place, id string, attributes any) (*Order, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "order", attributes, (*Client).Order, "orders", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "order", attributes, (*Client).Order, "orders", id)
 }
 
 // Owner returns the ref of the order that the invoice belongs to.
@@ -670,7 +718,7 @@ func (c *Client) CreateOrderInvoice(ctx context.Context, p Place, order string, 
 
 // UpdateOrderInvoice changes an invoice, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateOrderInvoice(ctx context.Context, p Place, id string, attributes any) (*OrderInvoice, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "orders_invoice", attributes, (*Client).OrderInvoice, (*OrderInvoice).Owner, "orders", "invoices", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "orders_invoice", attributes, (*Client).OrderInvoice, (*OrderInvoice).Owner, "orders", "invoices", id)
 }
 
 // OrderInvoiceRestocks lists the restocks of a workspace.
@@ -702,12 +750,12 @@ func (c *Client) CreateOrderTag(ctx context.Context, p Place, attributes any) (*
 
 // UpdateOrderTag changes an order tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateOrderTag(ctx context.Context, p Place, id string, attributes any) (*OrderTag, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "orders_tag", attributes, (*Client).OrderTag, "orders", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "orders_tag", attributes, (*Client).OrderTag, "orders", "tags", id)
 }
 
 // DeleteOrderTag deletes an order tag, given by its raw or public id.
 func (c *Client) DeleteOrderTag(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).OrderTag, "orders", "tags", id)
+	return deletedIn(ctx, c, p, id, (*Client).OrderTag, "", "orders", "tags", id)
 }
 
 // Owner returns the ref of the order that the applied order tag belongs to.
@@ -755,7 +803,7 @@ func (c *Client) CreatePage(ctx context.Context, p Place, attributes any) (*WebP
 
 // UpdatePage changes a page, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdatePage(ctx context.Context, p Place, id string, attributes any) (*WebPage, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "page", attributes, (*Client).Page, "pages", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "page", attributes, (*Client).Page, "pages", id)
 }
 
 // Products lists the products of a workspace. Filter keys: id, visible_in_store, visible_in_customer_center, archived.
@@ -777,7 +825,7 @@ func (c *Client) CreateProduct(ctx context.Context, p Place, attributes any) (*P
 
 // UpdateProduct changes a product, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProduct(ctx context.Context, p Place, id string, attributes any) (*Product, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "product", attributes, (*Client).Product, "products", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "product", attributes, (*Client).Product, "products", id)
 }
 
 // ArchiveProduct archives a product, given by its raw or public id.
@@ -811,7 +859,7 @@ func (c *Client) CreateProductVariant(ctx context.Context, p Place, product stri
 
 // UpdateProductVariant changes a variant, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductVariant(ctx context.Context, p Place, id string, attributes any) (*ProductVariant, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "products_variant", attributes, (*Client).ProductVariant, (*ProductVariant).Owner, "products", "variants", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "products_variant", attributes, (*Client).ProductVariant, (*ProductVariant).Owner, "products", "variants", id)
 }
 
 // Owner returns the ref of the variant that the price belongs to.
@@ -829,7 +877,7 @@ func (c *Client) ProductPrice(ctx context.Context, p Place, id string) (*Product
 
 // UpdateProductPrice changes a price, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductPrice(ctx context.Context, p Place, id string, attributes any) (*ProductPrice, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "products_price", attributes, (*Client).ProductPrice, (*ProductPrice).Owner, "products", "prices", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "products_price", attributes, (*Client).ProductPrice, (*ProductPrice).Owner, "products", "prices", id)
 }
 
 // ProductCollections lists the product collections of a workspace. Filter keys: id, visible_in_store, archived.
@@ -851,7 +899,7 @@ func (c *Client) CreateProductCollection(ctx context.Context, p Place, attribute
 
 // UpdateProductCollection changes a product collection, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductCollection(ctx context.Context, p Place, id string, attributes any) (*ProductCollection, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "products_collection", attributes, (*Client).ProductCollection, "products", "collections", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "products_collection", attributes, (*Client).ProductCollection, "products", "collections", id)
 }
 
 // ProductTags lists the product tags of a workspace. Filter keys: id.
@@ -873,12 +921,12 @@ func (c *Client) CreateProductTag(ctx context.Context, p Place, attributes any) 
 
 // UpdateProductTag changes a product tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateProductTag(ctx context.Context, p Place, id string, attributes any) (*ProductTag, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "products_tag", attributes, (*Client).ProductTag, "products", "tags", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "products_tag", attributes, (*Client).ProductTag, "products", "tags", id)
 }
 
 // DeleteProductTag deletes a product tag, given by its raw or public id.
 func (c *Client) DeleteProductTag(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).ProductTag, "products", "tags", id)
+	return deletedIn(ctx, c, p, id, (*Client).ProductTag, "", "products", "tags", id)
 }
 
 // RefineFilters lists the filters of a workspace. Filter keys: name.
@@ -900,12 +948,12 @@ func (c *Client) CreateRefineFilter(ctx context.Context, p Place, attributes any
 
 // UpdateRefineFilter changes a filter, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateRefineFilter(ctx context.Context, p Place, id string, attributes any) (*RefineFilter, error) {
-	return updatedIn(ctx, c, http.MethodPatch, p, "refine_filter", attributes, (*Client).RefineFilter, "refine_filters", id)
+	return updatedIn(ctx, c, http.MethodPatch, p, id, "refine_filter", attributes, (*Client).RefineFilter, "refine_filters", id)
 }
 
 // DeleteRefineFilter deletes a filter, given by its raw or public id.
 func (c *Client) DeleteRefineFilter(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).RefineFilter, "refine_filters", id)
+	return deletedIn(ctx, c, p, id, (*Client).RefineFilter, "", "refine_filters", id)
 }
 
 // SalesPipelines lists the sales pipelines of a workspace. Filter keys: id.
@@ -927,7 +975,7 @@ func (c *Client) CreateSalesPipeline(ctx context.Context, p Place, attributes an
 
 // UpdateSalesPipeline changes a sales pipeline, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesPipeline(ctx context.Context, p Place, id string, attributes any) (*SalesPipeline, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "sales_pipeline", attributes, (*Client).SalesPipeline, "sales", "pipelines", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "sales_pipeline", attributes, (*Client).SalesPipeline, "sales", "pipelines", id)
 }
 
 // Owner returns the ref of the sales pipeline that the pipeline stage belongs to.
@@ -951,12 +999,12 @@ func (c *Client) CreateSalesPipelineStage(ctx context.Context, p Place, pipeline
 
 // UpdateSalesPipelineStage changes a pipeline stage, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesPipelineStage(ctx context.Context, p Place, id string, attributes any) (*SalesPipelineStage, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "sales_pipelines_stage", attributes, (*Client).SalesPipelineStage, (*SalesPipelineStage).Owner, "sales", "pipelines", "stages", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "sales_pipelines_stage", attributes, (*Client).SalesPipelineStage, (*SalesPipelineStage).Owner, "sales", "pipelines", "stages", id)
 }
 
 // DeleteSalesPipelineStage deletes a pipeline stage, given by its raw or public id.
 func (c *Client) DeleteSalesPipelineStage(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).SalesPipelineStage, "sales", "pipelines", "stages", id)
+	return deletedIn(ctx, c, p, id, (*Client).SalesPipelineStage, "", "sales", "pipelines", "stages", id)
 }
 
 // SalesOpportunities lists the sales opportunities of a workspace. Filter keys: id, pipeline_id, pipelines_stage_id, primary_contact_id, assignee_id.
@@ -978,12 +1026,12 @@ func (c *Client) CreateSalesOpportunity(ctx context.Context, p Place, attributes
 
 // UpdateSalesOpportunity changes a sales opportunity, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesOpportunity(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunity, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "sales_opportunity", attributes, (*Client).SalesOpportunity, "sales", "opportunities", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "sales_opportunity", attributes, (*Client).SalesOpportunity, "sales", "opportunities", id)
 }
 
 // DeleteSalesOpportunity deletes a sales opportunity, given by its raw or public id.
 func (c *Client) DeleteSalesOpportunity(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunity, "sales", "opportunities", id)
+	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunity, "", "sales", "opportunities", id)
 }
 
 // Owner returns the ref of the sales opportunity that the note belongs to.
@@ -1007,12 +1055,12 @@ func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opport
 
 // UpdateSalesOpportunityNote changes a note, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesOpportunityNote(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunityNote, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
 }
 
 // DeleteSalesOpportunityNote deletes a note, given by its raw or public id.
 func (c *Client) DeleteSalesOpportunityNote(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunityNote, "sales", "opportunities", "notes", id)
+	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunityNote, "", "sales", "opportunities", "notes", id)
 }
 
 // ShippingProfiles lists the shipping profiles of a workspace.
@@ -1034,12 +1082,12 @@ func (c *Client) CreateShippingProfile(ctx context.Context, p Place, attributes 
 
 // UpdateShippingProfile changes a shipping profile, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingProfile(ctx context.Context, p Place, id string, attributes any) (*ShippingProfile, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "shipping_profile", attributes, (*Client).ShippingProfile, "shipping", "profiles", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "shipping_profile", attributes, (*Client).ShippingProfile, "shipping", "profiles", id)
 }
 
 // DeleteShippingProfile deletes a shipping profile, given by its raw or public id.
 func (c *Client) DeleteShippingProfile(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).ShippingProfile, "shipping", "profiles", id)
+	return deletedIn(ctx, c, p, id, (*Client).ShippingProfile, "", "shipping", "profiles", id)
 }
 
 // Owner returns the ref of the shipping profile that the location group belongs to.
@@ -1076,12 +1124,12 @@ func (c *Client) CreateShippingZone(ctx context.Context, p Place, locationGroup 
 
 // UpdateShippingZone changes a shipping zone, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingZone(ctx context.Context, p Place, id string, attributes any) (*ShippingZone, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "shipping_zone", attributes, (*Client).ShippingZone, (*ShippingZone).Owner, "shipping", "zones", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "shipping_zone", attributes, (*Client).ShippingZone, (*ShippingZone).Owner, "shipping", "zones", id)
 }
 
 // DeleteShippingZone deletes a shipping zone, given by its raw or public id.
 func (c *Client) DeleteShippingZone(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).ShippingZone, "shipping", "zones", id)
+	return deletedIn(ctx, c, p, id, (*Client).ShippingZone, "", "shipping", "zones", id)
 }
 
 // Owner returns the ref of the shipping zone that the shipping rate belongs to.
@@ -1105,12 +1153,12 @@ func (c *Client) CreateShippingRate(ctx context.Context, p Place, zone string, a
 
 // UpdateShippingRate changes a shipping rate, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingRate(ctx context.Context, p Place, id string, attributes any) (*ShippingRate, error) {
-	return updatedBelow(ctx, c, http.MethodPut, p, "shipping_rate", attributes, (*Client).ShippingRate, (*ShippingRate).Owner, "shipping", "rates", id)
+	return updatedBelow(ctx, c, http.MethodPut, p, id, "shipping_rate", attributes, (*Client).ShippingRate, (*ShippingRate).Owner, "shipping", "rates", id)
 }
 
 // DeleteShippingRate deletes a shipping rate, given by its raw or public id.
 func (c *Client) DeleteShippingRate(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).ShippingRate, "shipping", "rates", id)
+	return deletedIn(ctx, c, p, id, (*Client).ShippingRate, "", "shipping", "rates", id)
 }
 
 // ShippingRateNames lists the shipping rate names of a workspace.
@@ -1132,12 +1180,12 @@ func (c *Client) CreateShippingRateName(ctx context.Context, p Place, attributes
 
 // UpdateShippingRateName changes a shipping rate name, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingRateName(ctx context.Context, p Place, id string, attributes any) (*ShippingRateName, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "shipping_rates_name", attributes, (*Client).ShippingRateName, "shipping", "rates", "names", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "shipping_rates_name", attributes, (*Client).ShippingRateName, "shipping", "rates", "names", id)
 }
 
 // DeleteShippingRateName deletes a shipping rate name, given by its raw or public id.
 func (c *Client) DeleteShippingRateName(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).ShippingRateName, "shipping", "rates", "names", id)
+	return deletedIn(ctx, c, p, id, (*Client).ShippingRateName, "", "shipping", "rates", "names", id)
 }
 
 // ShippingPackages lists the shipping packages of a workspace.
@@ -1159,12 +1207,12 @@ func (c *Client) CreateShippingPackage(ctx context.Context, p Place, attributes 
 
 // UpdateShippingPackage changes a shipping package, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateShippingPackage(ctx context.Context, p Place, id string, attributes any) (*ShippingPackage, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "shipping_package", attributes, (*Client).ShippingPackage, "shipping", "packages", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "shipping_package", attributes, (*Client).ShippingPackage, "shipping", "packages", id)
 }
 
 // DeleteShippingPackage deletes a shipping package, given by its raw or public id.
 func (c *Client) DeleteShippingPackage(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).ShippingPackage, "shipping", "packages", id)
+	return deletedIn(ctx, c, p, id, (*Client).ShippingPackage, "", "shipping", "packages", id)
 }
 
 // Sites lists the sites of a workspace.
@@ -1201,12 +1249,12 @@ func (c *Client) CreateStore(ctx context.Context, p Place, attributes any) (*Sto
 
 // UpdateStore changes a store, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateStore(ctx context.Context, p Place, id string, attributes any) (*Store, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "store", attributes, (*Client).Store, "stores", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "store", attributes, (*Client).Store, "stores", id)
 }
 
 // DeleteStore deletes a store, given by its raw or public id.
 func (c *Client) DeleteStore(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).Store, "stores", id)
+	return deletedIn(ctx, c, p, id, (*Client).Store, "", "stores", id)
 }
 
 // Themes lists the themes of a workspace.
@@ -1221,7 +1269,7 @@ func (c *Client) Theme(ctx context.Context, p Place, id string) (*Theme, error) 
 
 // UpdateTheme changes a theme, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateTheme(ctx context.Context, p Place, id string, attributes any) (*Theme, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "theme", attributes, (*Client).Theme, "themes", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "theme", attributes, (*Client).Theme, "themes", id)
 }
 
 // Styles lists the styles of a workspace.
@@ -1248,12 +1296,12 @@ func (c *Client) CreateWebhookEndpoint(ctx context.Context, p Place, attributes 
 
 // UpdateWebhookEndpoint changes a webhook endpoint, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateWebhookEndpoint(ctx context.Context, p Place, id string, attributes any) (*WebhookEndpoint, error) {
-	return updatedIn(ctx, c, http.MethodPut, p, "webhooks_outgoing_endpoint", attributes, (*Client).WebhookEndpoint, "webhooks", "outgoing", "endpoints", id)
+	return updatedIn(ctx, c, http.MethodPut, p, id, "webhooks_outgoing_endpoint", attributes, (*Client).WebhookEndpoint, "webhooks", "outgoing", "endpoints", id)
 }
 
 // DeleteWebhookEndpoint deletes a webhook endpoint, given by its raw or public id.
 func (c *Client) DeleteWebhookEndpoint(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).WebhookEndpoint, "webhooks", "outgoing", "endpoints", id)
+	return deletedIn(ctx, c, p, id, (*Client).WebhookEndpoint, "", "webhooks", "outgoing", "endpoints", id)
 }
 
 // WebhookEvents lists the webhook events of a workspace.

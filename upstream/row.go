@@ -64,7 +64,17 @@ func ParseRecord[T any](parent, object string) (*T, error) {
 func (r *Row) row() *Row { return r }
 
 // Ref returns the record's address.
-func (r *Row) Ref() Ref { return Ref{Kind: r.layout.typ.kind, Parent: r.parent, ID: r.Key()} }
+func (r *Row) Ref() Ref {
+	return Ref{Kind: r.layout.typ.kind, Parent: r.parent, ID: r.nested(r.Key())}
+}
+
+// nested returns the id in a ref for one of the record's own ids.
+func (r *Row) nested(id string) string {
+	if above := r.layout.typ.above; above != "" && id != "" {
+		return r.text(above) + nestedBy + id
+	}
+	return id
+}
 
 // RawID returns ClickFunnels' numeric id as text, because it can exceed 2³¹.
 func (r *Row) RawID() string { return r.text("id") }
@@ -93,9 +103,9 @@ func (r *Row) Cursor() string { return r.RawID() }
 // IDs returns all ids by which the record can be requested.
 func (r *Row) IDs() []string {
 	if public := r.text("public_id"); public != "" {
-		return []string{r.RawID(), public}
+		return []string{r.nested(r.RawID()), r.nested(public)}
 	}
-	return []string{r.RawID()}
+	return []string{r.nested(r.RawID())}
 }
 
 // position returns the position of a key's value. It returns false if the key was not wanted.

@@ -15,7 +15,9 @@ type RowType struct {
 	// parent is the key of the workspace's or team's id; empty without one.
 	parent string
 	naming naming
-	keys   []key // by slot
+	// above is the key of the owner's id if paths contain it; see [Kind.Nested].
+	above string
+	keys  []key // by slot
 	// composed reports whether the type's objects consist of keys of the surrounding row.
 	composed bool
 
@@ -183,6 +185,9 @@ func (t *RowType) layout(want func(*key) bool) *layout {
 		l.bySlot[slot] = l.add(k.name, k)
 		if k.expand {
 			l.expand = append(l.expand, k.name)
+		}
+		if k.isRow() && k.typ != nil && k.typ.kind == "" { // a part, whose keys the record expands
+			l.expand = append(l.expand, k.typ.layout(want).expand...)
 		}
 	}
 	slices.Sort(l.expand)

@@ -97,11 +97,11 @@ func foreignRecord() *Error {
 	return failed
 }
 
-// updatedIn updates a record on a workspace's host. find reads the record. Updates are partial,
+// updatedIn updates a record on a workspace's host. find reads the record by its id. Updates are partial,
 // with PUT and with PATCH: absent attributes stay unchanged, and null clears one (clickfunnels-api.md §4).
-func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
+func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, id, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
 	p, err := c.locateForWrite(ctx, p, func(p Place) error {
-		_, err := find(c, ctx, p, segments[len(segments)-1])
+		_, err := find(c, ctx, p, id)
 		return err
 	})
 	if err != nil {
@@ -130,14 +130,15 @@ func actedOn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, id stri
 }
 
 // deletedIn deletes a record on a workspace's host, or makes another DELETE call for it. find reads
-// the record by its id.
-func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) error {
-	return calledOn(ctx, c, http.MethodDelete, p, id, nil, find, segments...)
+// the record by its id. query holds further parameters, encoded.
+func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find func(*Client, context.Context, Place, string) (*T, error), query string, segments ...string) error {
+	return calledOn(ctx, c, http.MethodDelete, p, id, query, nil, find, segments...)
 }
 
 // calledOn makes a call for a record on a workspace's host, and ignores the body of the response.
-// find reads the record by its id. The call is not retried once it may have been carried out.
-func calledOn[T any](ctx context.Context, c *Client, method string, p Place, id string, body any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) error {
+// find reads the record by its id. query holds further parameters, encoded. The call is not retried
+// once it may have been carried out.
+func calledOn[T any](ctx context.Context, c *Client, method string, p Place, id, query string, body any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) error {
 	p, err := c.locateForWrite(ctx, p, func(p Place) error {
 		_, err := find(c, ctx, p, id)
 		return err
@@ -146,7 +147,7 @@ func calledOn[T any](ctx context.Context, c *Client, method string, p Place, id 
 		return err
 	}
 	_, err = onWorkspaceHost(ctx, c, p, func(p Place) (none struct{}, err error) {
-		return none, c.write(ctx, method, p.Subdomain, segments, "", body, false, func(int, bool, []byte) error { return nil })
+		return none, c.write(ctx, method, p.Subdomain, segments, query, body, false, func(int, bool, []byte) error { return nil })
 	})
 	return err
 }

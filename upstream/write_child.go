@@ -25,9 +25,9 @@ func createdBelow[O, T any, P interface {
 
 // updatedBelow is [updatedIn] for a record that does not name its workspace. For a scoped client,
 // the updated record must belong to the same owner as the record that find returned.
-func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), owner func(*T) Ref, segments ...string) (*T, error) {
+func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, id, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), owner func(*T) Ref, segments ...string) (*T, error) {
 	var known *T
-	row, err := updatedIn[T, P](ctx, c, method, p, key, attributes, func(c *Client, ctx context.Context, p Place, id string) (_ *T, err error) {
+	row, err := updatedIn[T, P](ctx, c, method, p, id, key, attributes, func(c *Client, ctx context.Context, p Place, id string) (_ *T, err error) {
 		known, err = find(c, ctx, p, id)
 		return known, err
 	}, segments...)

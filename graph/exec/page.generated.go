@@ -18,6 +18,7 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type PageResolver interface {
+	Stats(ctx context.Context, obj *upstream.WebPage, from *time.Time, to *time.Time) (*upstream.PageStats, error)
 	Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error)
 	Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error)
 	FormSubmissions(ctx context.Context, objs []*upstream.WebPage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error)
@@ -73,6 +74,28 @@ func (ec *executionContext) field_Page_formSubmissions_args(ctx context.Context,
 		return nil, err
 	}
 	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Page_stats_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
 	return args, nil
 }
 
@@ -565,6 +588,50 @@ func (ec *executionContext) _Page_updatedAt(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Page_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Page", field, true, false, "DateTime")
+}
+
+func (ec *executionContext) _Page_stats(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Page_stats(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Page().Stats(ctx, obj, fc.Args["from"].(*time.Time), fc.Args["to"].(*time.Time))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.PageStats) graphql.Marshaler {
+			return ec.marshalOPageStats2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐPageStats(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Page_stats(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Page",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageStats(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Page_stats_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Page_funnel(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -1832,6 +1899,12 @@ func (ec *executionContext) _Page(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "stats":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Page_stats(ctx, field, obj)
+				})
 		case "funnel":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,

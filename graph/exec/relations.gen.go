@@ -4,6 +4,7 @@ package exec
 
 import (
 	"context"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -1163,6 +1164,12 @@ var relations = map[string]*Relation{
 			return each(r.Funnel().Domain(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
 		},
 	},
+	"Funnel.stats": {
+		context: (*executionContext).fieldContext_Funnel_stats,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Funnel().Stats(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })[0], args["from"].(*time.Time), args["to"].(*time.Time)))
+		},
+	},
 	"Funnel.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_workspace,
@@ -1229,6 +1236,110 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_deleteFunnelTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().DeleteFunnelTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"SplitTestStep.funnel": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SplitTestStep_funnel,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SplitTestStep().Funnel(ctx, typed(objs, func(r *upstream.Record) *upstream.SplitTestStep { return (*upstream.SplitTestStep)(r) })))
+		},
+	},
+	"SplitTestStep.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SplitTestStep_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SplitTestStep().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SplitTestStep { return (*upstream.SplitTestStep)(r) })))
+		},
+	},
+	"Funnel.splitTestSteps": {
+		context: (*executionContext).fieldContext_Funnel_splitTestSteps,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Funnel().SplitTestSteps(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.splitTestStep": {
+		context: (*executionContext).fieldContext_Query_splitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().SplitTestStep(ctx, args["id"].(string)))
+		},
+	},
+	"Mutation.createSplitTestStep": {
+		context: (*executionContext).fieldContext_Mutation_createSplitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateSplitTestStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateSplitTestStep": {
+		context: (*executionContext).fieldContext_Mutation_updateSplitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateSplitTestStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"SplitTestVariant.page": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SplitTestVariant_page,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SplitTestVariant().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.SplitTestVariant { return (*upstream.SplitTestVariant)(r) })))
+		},
+	},
+	"ConditionalSplitStep.funnel": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ConditionalSplitStep_funnel,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ConditionalSplitStep().Funnel(ctx, typed(objs, func(r *upstream.Record) *upstream.ConditionalSplitStep { return (*upstream.ConditionalSplitStep)(r) })))
+		},
+	},
+	"ConditionalSplitStep.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ConditionalSplitStep_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ConditionalSplitStep().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ConditionalSplitStep { return (*upstream.ConditionalSplitStep)(r) })))
+		},
+	},
+	"Funnel.conditionalSplitSteps": {
+		context: (*executionContext).fieldContext_Funnel_conditionalSplitSteps,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Funnel().ConditionalSplitSteps(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.conditionalSplitStep": {
+		context: (*executionContext).fieldContext_Query_conditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ConditionalSplitStep(ctx, args["id"].(string)))
+		},
+	},
+	"Mutation.createConditionalSplitStep": {
+		context: (*executionContext).fieldContext_Mutation_createConditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateConditionalSplitStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateConditionalSplitStep": {
+		context: (*executionContext).fieldContext_Mutation_updateConditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateConditionalSplitStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ConditionalSplitBranch.page": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ConditionalSplitBranch_page,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ConditionalSplitBranch().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.ConditionalSplitBranch {
+				return (*upstream.ConditionalSplitBranch)(r)
+			})))
+		},
+	},
+	"Mutation.deleteSplitTestStep": {
+		context: (*executionContext).fieldContext_Mutation_deleteSplitTestStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteSplitTestStep(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteConditionalSplitStep": {
+		context: (*executionContext).fieldContext_Mutation_deleteConditionalSplitStep,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteConditionalSplitStep(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Image.workspace": {
@@ -1529,6 +1640,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Query_orderTransaction,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Query().OrderTransaction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Page.stats": {
+		context: (*executionContext).fieldContext_Page_stats,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Page().Stats(ctx, typed(objs, func(r *upstream.Record) *upstream.WebPage { return (*upstream.WebPage)(r) })[0], args["from"].(*time.Time), args["to"].(*time.Time)))
 		},
 	},
 	"Page.funnel": {
@@ -2399,6 +2516,13 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_updateSite,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().UpdateSite(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"FunnelStepStats.page": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FunnelStepStats_page,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FunnelStepStats().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.FunnelStepStats { return (*upstream.FunnelStepStats)(r) })))
 		},
 	},
 	"Store.socialImage": {

@@ -27,6 +27,8 @@ type ResolverRoot interface {
 	Blog() BlogResolver
 	BlogPost() BlogPostResolver
 	BlogTag() BlogTagResolver
+	ConditionalSplitBranch() ConditionalSplitBranchResolver
+	ConditionalSplitStep() ConditionalSplitStepResolver
 	ConnectedWorkspace() ConnectedWorkspaceResolver
 	Contact() ContactResolver
 	ContactTag() ContactTagResolver
@@ -51,6 +53,7 @@ type ResolverRoot interface {
 	Fulfillment() FulfillmentResolver
 	FulfillmentLocation() FulfillmentLocationResolver
 	Funnel() FunnelResolver
+	FunnelStepStats() FunnelStepStatsResolver
 	FunnelTag() FunnelTagResolver
 	Image() ImageResolver
 	IncludedLineItem() IncludedLineItemResolver
@@ -84,6 +87,8 @@ type ResolverRoot interface {
 	ShippingZone() ShippingZoneResolver
 	ShowPageStep() ShowPageStepResolver
 	Site() SiteResolver
+	SplitTestStep() SplitTestStepResolver
+	SplitTestVariant() SplitTestVariantResolver
 	Store() StoreResolver
 	Style() StyleResolver
 	Team() TeamResolver
@@ -126,12 +131,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ArchiveProductInput", ec.unmarshalInputArchiveProductInput),
 			graphql.NewInputUnmarshaler("BillingAddressInput", ec.unmarshalInputBillingAddressInput),
 			graphql.NewInputUnmarshaler("CancelFulfillmentInput", ec.unmarshalInputCancelFulfillmentInput),
+			graphql.NewInputUnmarshaler("ConditionalSplitBranchInput", ec.unmarshalInputConditionalSplitBranchInput),
 			graphql.NewInputUnmarshaler("ContactFilter", ec.unmarshalInputContactFilter),
 			graphql.NewInputUnmarshaler("ContactTagFilter", ec.unmarshalInputContactTagFilter),
 			graphql.NewInputUnmarshaler("CourseEnrollmentFilter", ec.unmarshalInputCourseEnrollmentFilter),
 			graphql.NewInputUnmarshaler("CourseLessonCompletionFilter", ec.unmarshalInputCourseLessonCompletionFilter),
 			graphql.NewInputUnmarshaler("CreateBlogPostInput", ec.unmarshalInputCreateBlogPostInput),
 			graphql.NewInputUnmarshaler("CreateBlogTagInput", ec.unmarshalInputCreateBlogTagInput),
+			graphql.NewInputUnmarshaler("CreateConditionalSplitStepInput", ec.unmarshalInputCreateConditionalSplitStepInput),
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
 			graphql.NewInputUnmarshaler("CreateCourseEnrollmentInput", ec.unmarshalInputCreateCourseEnrollmentInput),
@@ -168,10 +175,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateShippingRateInput", ec.unmarshalInputCreateShippingRateInput),
 			graphql.NewInputUnmarshaler("CreateShippingRateNameInput", ec.unmarshalInputCreateShippingRateNameInput),
 			graphql.NewInputUnmarshaler("CreateShippingZoneInput", ec.unmarshalInputCreateShippingZoneInput),
+			graphql.NewInputUnmarshaler("CreateSplitTestStepInput", ec.unmarshalInputCreateSplitTestStepInput),
 			graphql.NewInputUnmarshaler("CreateStoreInput", ec.unmarshalInputCreateStoreInput),
 			graphql.NewInputUnmarshaler("CreateWebhookEndpointInput", ec.unmarshalInputCreateWebhookEndpointInput),
 			graphql.NewInputUnmarshaler("CustomAttributeInput", ec.unmarshalInputCustomAttributeInput),
 			graphql.NewInputUnmarshaler("DeleteBlogPostInput", ec.unmarshalInputDeleteBlogPostInput),
+			graphql.NewInputUnmarshaler("DeleteConditionalSplitStepInput", ec.unmarshalInputDeleteConditionalSplitStepInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteContactTagInput", ec.unmarshalInputDeleteContactTagInput),
 			graphql.NewInputUnmarshaler("DeleteCourseLessonCompletionInput", ec.unmarshalInputDeleteCourseLessonCompletionInput),
@@ -198,6 +207,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteShippingRateInput", ec.unmarshalInputDeleteShippingRateInput),
 			graphql.NewInputUnmarshaler("DeleteShippingRateNameInput", ec.unmarshalInputDeleteShippingRateNameInput),
 			graphql.NewInputUnmarshaler("DeleteShippingZoneInput", ec.unmarshalInputDeleteShippingZoneInput),
+			graphql.NewInputUnmarshaler("DeleteSplitTestStepInput", ec.unmarshalInputDeleteSplitTestStepInput),
 			graphql.NewInputUnmarshaler("DeleteStoreInput", ec.unmarshalInputDeleteStoreInput),
 			graphql.NewInputUnmarshaler("DeleteWebhookEndpointInput", ec.unmarshalInputDeleteWebhookEndpointInput),
 			graphql.NewInputUnmarshaler("EmailBroadcastFilter", ec.unmarshalInputEmailBroadcastFilter),
@@ -238,9 +248,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ShippingAddressInput", ec.unmarshalInputShippingAddressInput),
 			graphql.NewInputUnmarshaler("ShowPageStepInput", ec.unmarshalInputShowPageStepInput),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
+			graphql.NewInputUnmarshaler("SplitTestVariantInput", ec.unmarshalInputSplitTestVariantInput),
 			graphql.NewInputUnmarshaler("UnarchiveProductInput", ec.unmarshalInputUnarchiveProductInput),
 			graphql.NewInputUnmarshaler("UpdateBlogInput", ec.unmarshalInputUpdateBlogInput),
 			graphql.NewInputUnmarshaler("UpdateBlogPostInput", ec.unmarshalInputUpdateBlogPostInput),
+			graphql.NewInputUnmarshaler("UpdateConditionalSplitStepInput", ec.unmarshalInputUpdateConditionalSplitStepInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateContactTagInput", ec.unmarshalInputUpdateContactTagInput),
 			graphql.NewInputUnmarshaler("UpdateCourseEnrollmentInput", ec.unmarshalInputUpdateCourseEnrollmentInput),
@@ -280,6 +292,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateShippingRateNameInput", ec.unmarshalInputUpdateShippingRateNameInput),
 			graphql.NewInputUnmarshaler("UpdateShippingZoneInput", ec.unmarshalInputUpdateShippingZoneInput),
 			graphql.NewInputUnmarshaler("UpdateSiteInput", ec.unmarshalInputUpdateSiteInput),
+			graphql.NewInputUnmarshaler("UpdateSplitTestStepInput", ec.unmarshalInputUpdateSplitTestStepInput),
 			graphql.NewInputUnmarshaler("UpdateStoreInput", ec.unmarshalInputUpdateStoreInput),
 			graphql.NewInputUnmarshaler("UpdateTeamInput", ec.unmarshalInputUpdateTeamInput),
 			graphql.NewInputUnmarshaler("UpdateThemeInput", ec.unmarshalInputUpdateThemeInput),
@@ -8120,6 +8133,21 @@ type Funnel implements Node {
   domain: Domain @goField(batch: true, forceResolver: true)
 
   """
+  Views and sales of the funnel in a period (2026 API). Cost: 1 REST call for each funnel and period.
+  """
+  stats(
+    """
+    Start of the period. Default: 30 days before ` + "`" + `to` + "`" + `. ClickFunnels shortens a period of more than 90 days.
+    """
+    from: DateTime
+
+    """
+    End of the period. Default: now.
+    """
+    to: DateTime
+  ): FunnelStats @goField(forceResolver: true)
+
+  """
   Workspace of the funnel. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -8663,6 +8691,664 @@ extend input UpdateFunnelInput {
   How ` + "`" + `footerCode` + "`" + ` is combined with the existing code (2026 API).
   """
   footerCodeMode: CodeMode
+}
+`, BuiltIn: false},
+	{Name: "../sdl/funnel_step.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A step of a funnel that shows visitors one of two pages at random (2026 API).
+"""
+type SplitTestStep implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  The two branches, left and right.
+  """
+  variants: [SplitTestVariant!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Funnel that contains the step. Cost: 1 REST call per 20 funnels; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + ` and ` + "`" + `name` + "`" + `.
+  """
+  funnel: Funnel @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the split test step. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of split test steps.
+"""
+type SplitTestStepConnection {
+  """
+  Requested split test steps.
+  """
+  nodes: [SplitTestStep!]!
+
+  """
+  Requested split test steps, each with its cursor.
+  """
+  edges: [SplitTestStepEdge!]!
+
+  """
+  First and last cursor, and whether there are more split test steps.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A split test step in a connection, with its cursor.
+"""
+type SplitTestStepEdge {
+  """
+  Cursor of the split test step, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The split test step.
+  """
+  node: SplitTestStep!
+}
+
+"""
+Input of ` + "`" + `createSplitTestStep` + "`" + `.
+"""
+input CreateSplitTestStepInput @goModel(model: "map[string]any") {
+  """
+  Funnel's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  funnelId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the funnel's workspace. Required unless ` + "`" + `funnelId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `createSplitTestStep` + "`" + `.
+"""
+type CreateSplitTestStepPayload {
+  """
+  Split test step after the change. Null if the change was rejected.
+  """
+  splitTestStep: SplitTestStep @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateSplitTestStep` + "`" + `.
+"""
+input UpdateSplitTestStepInput @goModel(model: "map[string]any") {
+  """
+  Split test step's global ` + "`" + `id` + "`" + `.
+  """
+  id: ID!
+}
+
+"""
+Result of ` + "`" + `updateSplitTestStep` + "`" + `.
+"""
+type UpdateSplitTestStepPayload {
+  """
+  Split test step after the change. Null if the change was rejected.
+  """
+  splitTestStep: SplitTestStep @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A branch of a split test step (2026 API).
+"""
+type SplitTestVariant {
+  """
+  Percentage of the visitors who get the branch.
+  """
+  weight: Int
+
+  """
+  Page of the branch; null for an empty branch. Cost: 1 REST call per 20 pages; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + ` and ` + "`" + `name` + "`" + `.
+  """
+  page: Page @goField(batch: true, forceResolver: true)
+
+  """
+  Step of the funnel that shows the page; null for an empty branch.
+  """
+  showPageStep: ShowPageStep
+}
+
+"""
+A branch of a split test step (2026 API).
+"""
+input SplitTestVariantInput @goModel(model: "map[string]any") {
+  """
+  Page of the branch. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  pageId: ID
+
+  """
+  Percentage of the visitors who get the branch. Give it for all branches or for none; the sum must be 100.
+  """
+  weight: Int
+}
+
+"""
+Input of ` + "`" + `deleteSplitTestStep` + "`" + `.
+"""
+input DeleteSplitTestStepInput @goModel(model: "map[string]any") {
+  """
+  Split test step's global ` + "`" + `id` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Branch to delete. Default: both.
+  """
+  branch: SplitTestBranch
+}
+
+"""
+A branch of a split test step (2026 API).
+"""
+enum SplitTestBranch @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.SplitTestBranch") {
+  """
+  Both branches.
+  """
+  BOTH
+
+  """
+  The first branch.
+  """
+  LEFT
+
+  """
+  The second branch.
+  """
+  RIGHT
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+Result of ` + "`" + `deleteSplitTestStep` + "`" + `.
+"""
+type DeleteSplitTestStepPayload {
+  """
+  Global id of the deleted split test step. Null if the change was rejected.
+  """
+  deletedSplitTestStepId: ID
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A step of a funnel that leads contacts to one of two branches, depending on a filter (2026 API). ClickFunnels has it in beta.
+"""
+type ConditionalSplitStep implements Node {
+  """
+  Opaque global id. Pass it to ` + "`" + `node` + "`" + ` to load the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Condition of the first branch.
+  """
+  condition: ConditionalSplitCondition
+
+  """
+  The two branches: for contacts who meet the condition, and for the others.
+  """
+  branches: [ConditionalSplitBranch!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Funnel that contains the step. Cost: 1 REST call per 20 funnels; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  funnel: Funnel @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the conditional split step. Cost: 1 REST call per workspace; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+A Relay connection of conditional split steps.
+"""
+type ConditionalSplitStepConnection {
+  """
+  Requested conditional split steps.
+  """
+  nodes: [ConditionalSplitStep!]!
+
+  """
+  Requested conditional split steps, each with its cursor.
+  """
+  edges: [ConditionalSplitStepEdge!]!
+
+  """
+  First and last cursor, and whether there are more conditional split steps.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+A conditional split step in a connection, with its cursor.
+"""
+type ConditionalSplitStepEdge {
+  """
+  Cursor of the conditional split step, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The conditional split step.
+  """
+  node: ConditionalSplitStep!
+}
+
+"""
+Input of ` + "`" + `createConditionalSplitStep` + "`" + `.
+"""
+input CreateConditionalSplitStepInput @goModel(model: "map[string]any") {
+  """
+  Funnel's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  funnelId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the funnel's workspace. Required unless ` + "`" + `funnelId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `createConditionalSplitStep` + "`" + `.
+"""
+type CreateConditionalSplitStepPayload {
+  """
+  Conditional split step after the change. Null if the change was rejected.
+  """
+  conditionalSplitStep: ConditionalSplitStep @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateConditionalSplitStep` + "`" + `.
+"""
+input UpdateConditionalSplitStepInput @goModel(model: "map[string]any") {
+  """
+  Conditional split step's global ` + "`" + `id` + "`" + `.
+  """
+  id: ID!
+}
+
+"""
+Result of ` + "`" + `updateConditionalSplitStep` + "`" + `.
+"""
+type UpdateConditionalSplitStepPayload {
+  """
+  Conditional split step after the change. Null if the change was rejected.
+  """
+  conditionalSplitStep: ConditionalSplitStep @goField(name: "Record")
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+The condition of a conditional split step (2026 API).
+"""
+type ConditionalSplitCondition {
+  """
+  Whether the step has a filter.
+  """
+  isSetup: Boolean
+
+  """
+  Public id of ` + "`" + `filter` + "`" + `.
+  """
+  filterPublicId: String
+
+  """
+  Filter that contacts must meet; null if the step has none.
+  """
+  filter: RefineFilter
+}
+
+"""
+A branch of a conditional split step (2026 API).
+"""
+type ConditionalSplitBranch {
+  """
+  First page of the branch; null for an empty branch. Cost: 1 REST call per 20 pages; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + ` and ` + "`" + `name` + "`" + `.
+  """
+  page: Page @goField(batch: true, forceResolver: true)
+
+  """
+  Step of the funnel that shows the page; null for an empty branch.
+  """
+  showPageStep: ShowPageStep
+}
+
+"""
+A branch of a conditional split step (2026 API). Give ` + "`" + `pageId` + "`" + ` or ` + "`" + `pageIds` + "`" + `, not both.
+"""
+input ConditionalSplitBranchInput @goModel(model: "map[string]any") {
+  """
+  Page that becomes the first of the branch, in place of its first page. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  pageId: ID
+
+  """
+  Pages that are added at the end of the branch. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  pageIds: [ID!]
+}
+
+"""
+Input of ` + "`" + `deleteConditionalSplitStep` + "`" + `.
+"""
+input DeleteConditionalSplitStepInput @goModel(model: "map[string]any") {
+  """
+  Conditional split step's global ` + "`" + `id` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Branch to delete. Default: both.
+  """
+  branch: ConditionalSplitBranchName
+}
+
+"""
+A name of a branch of a conditional split step (2026 API).
+"""
+enum ConditionalSplitBranchName @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.ConditionalSplitBranchName") {
+  """
+  Both branches.
+  """
+  BOTH
+
+  """
+  The branch of contacts who meet the condition.
+  """
+  MATCHED
+
+  """
+  The branch of the other contacts.
+  """
+  UNMATCHED
+
+  """
+  A value that this schema does not define. The field ` + "`" + `raw…` + "`" + ` has the original value.
+  """
+  UNKNOWN
+}
+
+"""
+Result of ` + "`" + `deleteConditionalSplitStep` + "`" + `.
+"""
+type DeleteConditionalSplitStepPayload {
+  """
+  Global id of the conditional split step. Null if the change was rejected.
+  """
+  deletedConditionalSplitStepId: ID
+
+  """
+  Reasons why the change was rejected. Empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+extend type Funnel {
+  """
+  Split test steps of the funnel. ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected. Cost: 1 REST call per 20 split test steps, separately for each funnel.
+  """
+  splitTestSteps(
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): SplitTestStepConnection @semanticNonNull
+
+  """
+  Conditional split steps of the funnel. ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected. Cost: 1 REST call per 20 conditional split steps, separately for each funnel.
+  """
+  conditionalSplitSteps(
+    """
+    Number of records (1 to 100, default 20), from the start or after ` + "`" + `after` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    first: Int
+
+    """
+    Returns the records after this cursor. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of records (1 to 100, no default), from the end or before ` + "`" + `before` + "`" + `. More than 20 need several sequential REST calls.
+    """
+    last: Int
+
+    """
+    Returns the records before this cursor. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ConditionalSplitStepConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Split test step by its id. Cost: 1 REST call.
+  """
+  splitTestStep(
+    """
+    Global ` + "`" + `id` + "`" + `.
+    """
+    id: ID!
+  ): SplitTestStep
+
+  """
+  Conditional split step by its id. Cost: 1 REST call.
+  """
+  conditionalSplitStep(
+    """
+    Global ` + "`" + `id` + "`" + `.
+    """
+    id: ID!
+  ): ConditionalSplitStep
+}
+
+extend type Mutation {
+  """
+  Creates a split test step. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the split test step exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createSplitTestStep(
+    """
+    Input of ` + "`" + `createSplitTestStep` + "`" + `.
+    """
+    input: CreateSplitTestStepInput!
+  ): CreateSplitTestStepPayload @semanticNonNull
+
+  """
+  Changes a split test step. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateSplitTestStep(
+    """
+    Input of ` + "`" + `updateSplitTestStep` + "`" + `.
+    """
+    input: UpdateSplitTestStepInput!
+  ): UpdateSplitTestStepPayload @semanticNonNull
+
+  """
+  Creates a conditional split step. The server never repeats a create that may have succeeded. After an error with ` + "`" + `outcome: "UNKNOWN"` + "`" + `, check whether the conditional split step exists before you retry. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createConditionalSplitStep(
+    """
+    Input of ` + "`" + `createConditionalSplitStep` + "`" + `.
+    """
+    input: CreateConditionalSplitStepInput!
+  ): CreateConditionalSplitStepPayload @semanticNonNull
+
+  """
+  Changes a conditional split step. An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateConditionalSplitStep(
+    """
+    Input of ` + "`" + `updateConditionalSplitStep` + "`" + `.
+    """
+    input: UpdateConditionalSplitStepInput!
+  ): UpdateConditionalSplitStepPayload @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Deletes a split test step (2026 API). The step always ends as a whole: the pages of the branch that is not deleted take its place in the funnel. A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteSplitTestStep(
+    """
+    Input of ` + "`" + `deleteSplitTestStep` + "`" + `.
+    """
+    input: DeleteSplitTestStepInput!
+  ): DeleteSplitTestStepPayload @semanticNonNull
+
+  """
+  Deletes a conditional split step, or one of its branches (2026 API). A rejection is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteConditionalSplitStep(
+    """
+    Input of ` + "`" + `deleteConditionalSplitStep` + "`" + `.
+    """
+    input: DeleteConditionalSplitStepInput!
+  ): DeleteConditionalSplitStepPayload @semanticNonNull
+}
+
+extend input CreateSplitTestStepInput {
+  """
+  One or two branches. The page of the first must be in the funnel, and the page of the second in no funnel.
+  """
+  variants: [SplitTestVariantInput!]!
+
+  """
+  Raw or public id of the ` + "`" + `ShowPageStep` + "`" + ` after which the step is inserted. By default, the step is the first of the funnel.
+  """
+  showPageStepId: ID
+}
+
+extend input UpdateSplitTestStepInput {
+  """
+  All branches of the step, in their order. Omitted fields of a branch keep their values.
+  """
+  variants: [SplitTestVariantInput!]!
+}
+
+extend input CreateConditionalSplitStepInput {
+  """
+  Filter that contacts must meet. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call unless it is a ` + "`" + `publicId` + "`" + `.
+  """
+  filterId: ID
+
+  """
+  Up to two branches: for contacts who meet the filter, and for the others. Their pages must be in no funnel.
+  """
+  branches: [ConditionalSplitBranchInput!]
+
+  """
+  Raw or public id of the ` + "`" + `ShowPageStep` + "`" + ` after which the step is inserted. By default, the step is the first of the funnel.
+  """
+  showPageStepId: ID
+}
+
+extend input UpdateConditionalSplitStepInput {
+  """
+  Filter that contacts must meet. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call unless it is a ` + "`" + `publicId` + "`" + `.
+  """
+  filterId: ID
+
+  """
+  Both branches: for contacts who meet the filter, and for the others.
+  """
+  branches: [ConditionalSplitBranchInput!]
 }
 `, BuiltIn: false},
 	{Name: "../sdl/image.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -11859,6 +12545,21 @@ type Page implements Node {
   updatedAt: DateTime
 
   """
+  Views and sales of the page in a period (2026 API). ClickFunnels has them for pages of funnels only. Cost: 1 REST call for each page and period.
+  """
+  stats(
+    """
+    Start of the period. Default: 30 days before ` + "`" + `to` + "`" + `. ClickFunnels shortens a period of more than 90 days.
+    """
+    from: DateTime
+
+    """
+    End of the period. Default: now.
+    """
+    to: DateTime
+  ): PageStats @goField(forceResolver: true)
+
+  """
   Funnel that contains the page; null for a standalone page. Cost: 1 REST call per 20 funnels; none if you select only ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + ` and ` + "`" + `name` + "`" + `.
   """
   funnel: Funnel @goField(batch: true, forceResolver: true)
@@ -12094,12 +12795,12 @@ type ShowPageStep {
   currentPath: String
 
   """
-  Position among the steps of the funnel.
+  Position among the steps of the funnel. Null within split steps.
   """
   sortOrder: Int
 
   """
-  Products that the step sells. Cost: 1 REST call per 20 products, counted over all pages, if you select more than ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + ` and ` + "`" + `name` + "`" + `; otherwise none.
+  Products that the step sells. Null within split steps. Cost: 1 REST call per 20 products, counted over all pages, if you select more than ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + ` and ` + "`" + `name` + "`" + `; otherwise none.
   """
   products: [Product!] @goField(batch: true, forceResolver: true)
 }
@@ -19017,6 +19718,178 @@ extend type Mutation {
   ): UpdateSitePayload @semanticNonNull
 }
 `, BuiltIn: false},
+	{Name: "../sdl/stats.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+Statistics of a funnel (2026 API).
+"""
+type FunnelStats {
+  """
+  Three-letter code of the currency of all amounts, in upper case.
+  """
+  currency: String
+
+  """
+  Period of the statistics.
+  """
+  timerange: StatsTimerange
+
+  """
+  Totals of the funnel.
+  """
+  summary: FunnelStatsSummary
+
+  """
+  Statistics of the steps, in the order of the funnel. Select this field only if you need it: ClickFunnels computes it for each request.
+  """
+  steps: [FunnelStepStats!]
+}
+
+"""
+Period of statistics (2026 API).
+"""
+type StatsTimerange {
+  """
+  Start of the period.
+  """
+  from: DateTime
+
+  """
+  End of the period.
+  """
+  to: DateTime
+}
+
+"""
+Totals of a funnel (2026 API).
+"""
+type FunnelStatsSummary {
+  """
+  Number of views of all pages.
+  """
+  pageviews: Int
+
+  """
+  Number of sales that were paid at once.
+  """
+  upfrontSalesCount: Int
+
+  """
+  Amount of the sales that were paid at once.
+  """
+  upfrontSales: Money
+
+  """
+  Amount of the recurring sales.
+  """
+  recurringSales: Money
+
+  """
+  Average amount of a sale.
+  """
+  averageCartValue: Money
+
+  """
+  Earnings per click.
+  """
+  earningsPerClick: Money
+}
+
+"""
+Statistics of a step of a funnel (2026 API).
+"""
+type FunnelStepStats {
+  """
+  Name of the step.
+  """
+  name: String
+
+  """
+  URL path of the step in the funnel. The page has a path of its own.
+  """
+  currentPath: String
+
+  """
+  Page that the step shows; null for steps of other kinds. Cost: 1 REST call per 20 pages; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  """
+  page: Page @goField(batch: true, forceResolver: true)
+
+  """
+  Number of views.
+  """
+  viewsAll: Int
+
+  """
+  Number of views by different visitors.
+  """
+  viewsUnique: Int
+
+  """
+  Number of opt-ins.
+  """
+  optins: Int
+
+  """
+  Opt-ins per unique view.
+  """
+  optinRate: Decimal
+
+  """
+  Number of sales.
+  """
+  salesCount: Int
+
+  """
+  Sales per unique view.
+  """
+  salesRate: Decimal
+
+  """
+  Amount of the sales.
+  """
+  salesValue: Money
+
+  """
+  Number of recurring sales.
+  """
+  recurringSalesCount: Int
+
+  """
+  Amount of the recurring sales.
+  """
+  recurringSalesValue: Money
+
+  """
+  Earnings per view.
+  """
+  earningsPerView: Money
+
+  """
+  Earnings per unique view.
+  """
+  earningsPerUniqueView: Money
+}
+
+"""
+Statistics of a page (2026 API).
+"""
+type PageStats {
+  """
+  Three-letter code of the currency of all amounts, in upper case.
+  """
+  currency: String
+
+  """
+  Period of the statistics.
+  """
+  timerange: StatsTimerange
+
+  """
+  Statistics of the page's step in its funnel; null for a page outside of funnels.
+  """
+  step: FunnelStepStats
+}
+`, BuiltIn: false},
 	{Name: "../sdl/store.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
@@ -21472,6 +22345,74 @@ func (ec *executionContext) childFields_CancelFulfillmentPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type CancelFulfillmentPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ConditionalSplitBranch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "page":
+		return ec.fieldContext_ConditionalSplitBranch_page(ctx, field)
+	case "showPageStep":
+		return ec.fieldContext_ConditionalSplitBranch_showPageStep(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConditionalSplitBranch", field.Name)
+}
+
+func (ec *executionContext) childFields_ConditionalSplitCondition(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "isSetup":
+		return ec.fieldContext_ConditionalSplitCondition_isSetup(ctx, field)
+	case "filterPublicId":
+		return ec.fieldContext_ConditionalSplitCondition_filterPublicId(ctx, field)
+	case "filter":
+		return ec.fieldContext_ConditionalSplitCondition_filter(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConditionalSplitCondition", field.Name)
+}
+
+func (ec *executionContext) childFields_ConditionalSplitStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ConditionalSplitStep_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ConditionalSplitStep_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ConditionalSplitStep_publicId(ctx, field)
+	case "condition":
+		return ec.fieldContext_ConditionalSplitStep_condition(ctx, field)
+	case "branches":
+		return ec.fieldContext_ConditionalSplitStep_branches(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ConditionalSplitStep_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ConditionalSplitStep_updatedAt(ctx, field)
+	case "funnel":
+		return ec.fieldContext_ConditionalSplitStep_funnel(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ConditionalSplitStep_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConditionalSplitStep", field.Name)
+}
+
+func (ec *executionContext) childFields_ConditionalSplitStepConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ConditionalSplitStepConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ConditionalSplitStepConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ConditionalSplitStepConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConditionalSplitStepConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ConditionalSplitStepEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ConditionalSplitStepEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ConditionalSplitStepEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConditionalSplitStepEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_ConnectedWorkspace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "teamId":
@@ -21966,6 +22907,16 @@ func (ec *executionContext) childFields_CreateBlogTagPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type CreateBlogTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateConditionalSplitStepPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "conditionalSplitStep":
+		return ec.fieldContext_CreateConditionalSplitStepPayload_conditionalSplitStep(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateConditionalSplitStepPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateConditionalSplitStepPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -22326,6 +23277,16 @@ func (ec *executionContext) childFields_CreateShippingZonePayload(ctx context.Co
 	return nil, fmt.Errorf("no field named %q was found under type CreateShippingZonePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateSplitTestStepPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "splitTestStep":
+		return ec.fieldContext_CreateSplitTestStepPayload_splitTestStep(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSplitTestStepPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSplitTestStepPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "store":
@@ -22364,6 +23325,16 @@ func (ec *executionContext) childFields_DeleteBlogPostPayload(ctx context.Contex
 		return ec.fieldContext_DeleteBlogPostPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteBlogPostPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteConditionalSplitStepPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedConditionalSplitStepId":
+		return ec.fieldContext_DeleteConditionalSplitStepPayload_deletedConditionalSplitStepId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteConditionalSplitStepPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteConditionalSplitStepPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -22624,6 +23595,16 @@ func (ec *executionContext) childFields_DeleteShippingZonePayload(ctx context.Co
 		return ec.fieldContext_DeleteShippingZonePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteShippingZonePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSplitTestStepPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedSplitTestStepId":
+		return ec.fieldContext_DeleteSplitTestStepPayload_deletedSplitTestStepId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteSplitTestStepPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSplitTestStepPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -23436,8 +24417,14 @@ func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphq
 		return ec.fieldContext_Funnel_footerCode(ctx, field)
 	case "domain":
 		return ec.fieldContext_Funnel_domain(ctx, field)
+	case "stats":
+		return ec.fieldContext_Funnel_stats(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Funnel_workspace(ctx, field)
+	case "splitTestSteps":
+		return ec.fieldContext_Funnel_splitTestSteps(ctx, field)
+	case "conditionalSplitSteps":
+		return ec.fieldContext_Funnel_conditionalSplitSteps(ctx, field)
 	case "pages":
 		return ec.fieldContext_Funnel_pages(ctx, field)
 	}
@@ -23464,6 +24451,72 @@ func (ec *executionContext) childFields_FunnelEdge(ctx context.Context, field gr
 		return ec.fieldContext_FunnelEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FunnelEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "currency":
+		return ec.fieldContext_FunnelStats_currency(ctx, field)
+	case "timerange":
+		return ec.fieldContext_FunnelStats_timerange(ctx, field)
+	case "summary":
+		return ec.fieldContext_FunnelStats_summary(ctx, field)
+	case "steps":
+		return ec.fieldContext_FunnelStats_steps(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelStats", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelStatsSummary(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pageviews":
+		return ec.fieldContext_FunnelStatsSummary_pageviews(ctx, field)
+	case "upfrontSalesCount":
+		return ec.fieldContext_FunnelStatsSummary_upfrontSalesCount(ctx, field)
+	case "upfrontSales":
+		return ec.fieldContext_FunnelStatsSummary_upfrontSales(ctx, field)
+	case "recurringSales":
+		return ec.fieldContext_FunnelStatsSummary_recurringSales(ctx, field)
+	case "averageCartValue":
+		return ec.fieldContext_FunnelStatsSummary_averageCartValue(ctx, field)
+	case "earningsPerClick":
+		return ec.fieldContext_FunnelStatsSummary_earningsPerClick(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelStatsSummary", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelStepStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_FunnelStepStats_name(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_FunnelStepStats_currentPath(ctx, field)
+	case "page":
+		return ec.fieldContext_FunnelStepStats_page(ctx, field)
+	case "viewsAll":
+		return ec.fieldContext_FunnelStepStats_viewsAll(ctx, field)
+	case "viewsUnique":
+		return ec.fieldContext_FunnelStepStats_viewsUnique(ctx, field)
+	case "optins":
+		return ec.fieldContext_FunnelStepStats_optins(ctx, field)
+	case "optinRate":
+		return ec.fieldContext_FunnelStepStats_optinRate(ctx, field)
+	case "salesCount":
+		return ec.fieldContext_FunnelStepStats_salesCount(ctx, field)
+	case "salesRate":
+		return ec.fieldContext_FunnelStepStats_salesRate(ctx, field)
+	case "salesValue":
+		return ec.fieldContext_FunnelStepStats_salesValue(ctx, field)
+	case "recurringSalesCount":
+		return ec.fieldContext_FunnelStepStats_recurringSalesCount(ctx, field)
+	case "recurringSalesValue":
+		return ec.fieldContext_FunnelStepStats_recurringSalesValue(ctx, field)
+	case "earningsPerView":
+		return ec.fieldContext_FunnelStepStats_earningsPerView(ctx, field)
+	case "earningsPerUniqueView":
+		return ec.fieldContext_FunnelStepStats_earningsPerUniqueView(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelStepStats", field.Name)
 }
 
 func (ec *executionContext) childFields_FunnelTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -24312,6 +25365,8 @@ func (ec *executionContext) childFields_Page(ctx context.Context, field graphql.
 		return ec.fieldContext_Page_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Page_updatedAt(ctx, field)
+	case "stats":
+		return ec.fieldContext_Page_stats(ctx, field)
 	case "funnel":
 		return ec.fieldContext_Page_funnel(ctx, field)
 	case "workspace":
@@ -24356,6 +25411,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PageStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "currency":
+		return ec.fieldContext_PageStats_currency(ctx, field)
+	case "timerange":
+		return ec.fieldContext_PageStats_timerange(ctx, field)
+	case "step":
+		return ec.fieldContext_PageStats_step(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PageStats", field.Name)
 }
 
 func (ec *executionContext) childFields_PlatformApplication(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -25556,6 +26623,72 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Site", field.Name)
 }
 
+func (ec *executionContext) childFields_SplitTestStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SplitTestStep_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_SplitTestStep_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_SplitTestStep_publicId(ctx, field)
+	case "variants":
+		return ec.fieldContext_SplitTestStep_variants(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_SplitTestStep_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SplitTestStep_updatedAt(ctx, field)
+	case "funnel":
+		return ec.fieldContext_SplitTestStep_funnel(ctx, field)
+	case "workspace":
+		return ec.fieldContext_SplitTestStep_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SplitTestStep", field.Name)
+}
+
+func (ec *executionContext) childFields_SplitTestStepConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SplitTestStepConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_SplitTestStepConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SplitTestStepConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SplitTestStepConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SplitTestStepEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SplitTestStepEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SplitTestStepEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SplitTestStepEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SplitTestVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "weight":
+		return ec.fieldContext_SplitTestVariant_weight(ctx, field)
+	case "page":
+		return ec.fieldContext_SplitTestVariant_page(ctx, field)
+	case "showPageStep":
+		return ec.fieldContext_SplitTestVariant_showPageStep(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SplitTestVariant", field.Name)
+}
+
+func (ec *executionContext) childFields_StatsTimerange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_StatsTimerange_from(ctx, field)
+	case "to":
+		return ec.fieldContext_StatsTimerange_to(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StatsTimerange", field.Name)
+}
+
 func (ec *executionContext) childFields_Store(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -25806,6 +26939,16 @@ func (ec *executionContext) childFields_UpdateBlogPostPayload(ctx context.Contex
 		return ec.fieldContext_UpdateBlogPostPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateBlogPostPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateConditionalSplitStepPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "conditionalSplitStep":
+		return ec.fieldContext_UpdateConditionalSplitStepPayload_conditionalSplitStep(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateConditionalSplitStepPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateConditionalSplitStepPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -26186,6 +27329,16 @@ func (ec *executionContext) childFields_UpdateSitePayload(ctx context.Context, f
 		return ec.fieldContext_UpdateSitePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateSitePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSplitTestStepPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "splitTestStep":
+		return ec.fieldContext_UpdateSplitTestStepPayload_splitTestStep(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSplitTestStepPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSplitTestStepPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

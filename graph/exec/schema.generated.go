@@ -81,6 +81,12 @@ type MutationResolver interface {
 	CreateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
 	UpdateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
 	DeleteFunnelTag(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	CreateSplitTestStep(ctx context.Context, input map[string]any) (*model.Written[upstream.SplitTestStep], error)
+	UpdateSplitTestStep(ctx context.Context, input map[string]any) (*model.Written[upstream.SplitTestStep], error)
+	CreateConditionalSplitStep(ctx context.Context, input map[string]any) (*model.Written[upstream.ConditionalSplitStep], error)
+	UpdateConditionalSplitStep(ctx context.Context, input map[string]any) (*model.Written[upstream.ConditionalSplitStep], error)
+	DeleteSplitTestStep(ctx context.Context, input map[string]any) (*model.DeleteSplitTestStepPayload, error)
+	DeleteConditionalSplitStep(ctx context.Context, input map[string]any) (*model.DeleteConditionalSplitStepPayload, error)
 	CreateImage(ctx context.Context, input map[string]any) (*model.Written[upstream.Image], error)
 	UpdateImage(ctx context.Context, input map[string]any) (*model.Written[upstream.Image], error)
 	DeleteImage(ctx context.Context, input map[string]any) (*model.Deleted, error)
@@ -182,6 +188,8 @@ type QueryResolver interface {
 	FulfillmentLocation(ctx context.Context, id string, workspaceID *string) (*upstream.FulfillmentLocation, error)
 	Funnel(ctx context.Context, id string, workspaceID *string) (*upstream.Funnel, error)
 	FunnelTag(ctx context.Context, id string, workspaceID *string) (*upstream.FunnelTag, error)
+	SplitTestStep(ctx context.Context, id string) (*upstream.SplitTestStep, error)
+	ConditionalSplitStep(ctx context.Context, id string) (*upstream.ConditionalSplitStep, error)
 	Image(ctx context.Context, id string, workspaceID *string) (*upstream.Image, error)
 	Order(ctx context.Context, id string, workspaceID *string) (*upstream.Order, error)
 	OrderInvoice(ctx context.Context, id string, workspaceID *string) (*upstream.OrderInvoice, error)
@@ -315,6 +323,20 @@ func (ec *executionContext) field_Mutation_createBlogTag_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (map[string]any, error) {
 			return ec.unmarshalNCreateBlogTagInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createConditionalSplitStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateConditionalSplitStepInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -827,6 +849,20 @@ func (ec *executionContext) field_Mutation_createShippingZone_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createSplitTestStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateSplitTestStepInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createStore_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -861,6 +897,20 @@ func (ec *executionContext) field_Mutation_deleteBlogPost_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (map[string]any, error) {
 			return ec.unmarshalNDeleteBlogPostInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteConditionalSplitStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteConditionalSplitStepInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1233,6 +1283,20 @@ func (ec *executionContext) field_Mutation_deleteShippingZone_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_deleteSplitTestStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteSplitTestStepInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_deleteStore_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1407,6 +1471,20 @@ func (ec *executionContext) field_Mutation_updateBlog_args(ctx context.Context, 
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (map[string]any, error) {
 			return ec.unmarshalNUpdateBlogInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateConditionalSplitStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateConditionalSplitStepInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1947,6 +2025,20 @@ func (ec *executionContext) field_Mutation_updateSite_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_updateSplitTestStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateSplitTestStepInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_updateStore_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2152,6 +2244,20 @@ func (ec *executionContext) field_Query_blog_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["workspaceId"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_conditionalSplitStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -3236,6 +3342,20 @@ func (ec *executionContext) field_Query_site_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["workspaceId"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_splitTestStep_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -6093,6 +6213,270 @@ func (ec *executionContext) fieldContext_Mutation_deleteFunnelTag(ctx context.Co
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteFunnelTag_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createSplitTestStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createSplitTestStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateSplitTestStep(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.SplitTestStep]) graphql.Marshaler {
+			return ec.marshalOCreateSplitTestStepPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createSplitTestStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateSplitTestStepPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createSplitTestStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateSplitTestStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateSplitTestStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateSplitTestStep(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.SplitTestStep]) graphql.Marshaler {
+			return ec.marshalOUpdateSplitTestStepPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateSplitTestStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateSplitTestStepPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateSplitTestStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createConditionalSplitStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createConditionalSplitStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateConditionalSplitStep(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.ConditionalSplitStep]) graphql.Marshaler {
+			return ec.marshalOCreateConditionalSplitStepPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createConditionalSplitStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateConditionalSplitStepPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createConditionalSplitStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateConditionalSplitStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateConditionalSplitStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateConditionalSplitStep(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.ConditionalSplitStep]) graphql.Marshaler {
+			return ec.marshalOUpdateConditionalSplitStepPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateConditionalSplitStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateConditionalSplitStepPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateConditionalSplitStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteSplitTestStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteSplitTestStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteSplitTestStep(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteSplitTestStepPayload) graphql.Marshaler {
+			return ec.marshalODeleteSplitTestStepPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteSplitTestStepPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteSplitTestStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteSplitTestStepPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteSplitTestStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteConditionalSplitStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteConditionalSplitStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteConditionalSplitStep(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteConditionalSplitStepPayload) graphql.Marshaler {
+			return ec.marshalODeleteConditionalSplitStepPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteConditionalSplitStepPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteConditionalSplitStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteConditionalSplitStepPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteConditionalSplitStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -10547,6 +10931,94 @@ func (ec *executionContext) fieldContext_Query_funnelTag(ctx context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_splitTestStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_splitTestStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().SplitTestStep(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SplitTestStep) graphql.Marshaler {
+			return ec.marshalOSplitTestStep2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSplitTestStep(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_splitTestStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SplitTestStep(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_splitTestStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_conditionalSplitStep(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_conditionalSplitStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ConditionalSplitStep(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ConditionalSplitStep) graphql.Marshaler {
+			return ec.marshalOConditionalSplitStep2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐConditionalSplitStep(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_conditionalSplitStep(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConditionalSplitStep(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_conditionalSplitStep_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_image(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12520,6 +12992,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Store(ctx, sel, obj)
+	case *upstream.SplitTestStep:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SplitTestStep(ctx, sel, obj)
 	case *upstream.Site:
 		if obj == nil {
 			return graphql.Null
@@ -12745,6 +13222,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Contact(ctx, sel, obj)
+	case *upstream.ConditionalSplitStep:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ConditionalSplitStep(ctx, sel, obj)
 	case *upstream.BlogTag:
 		if obj == nil {
 			return graphql.Null
@@ -13216,6 +13698,48 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "deleteFunnelTag":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteFunnelTag(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createSplitTestStep":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createSplitTestStep(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updateSplitTestStep":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateSplitTestStep(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createConditionalSplitStep":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createConditionalSplitStep(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updateConditionalSplitStep":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateConditionalSplitStep(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteSplitTestStep":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteSplitTestStep(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteConditionalSplitStep":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteConditionalSplitStep(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -13968,6 +14492,18 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_funnelTag(ctx, field)
 				})
+		case "splitTestStep":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_splitTestStep(ctx, field)
+				})
+		case "conditionalSplitStep":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_conditionalSplitStep(ctx, field)
+				})
 		case "image":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -14309,6 +14845,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapStyle := map[int]int{}
 		var batchItemsStore []*upstream.Store
 		batchIdxMapStore := map[int]int{}
+		var batchItemsSplitTestStep []*upstream.SplitTestStep
+		batchIdxMapSplitTestStep := map[int]int{}
 		var batchItemsSite []*upstream.Site
 		batchIdxMapSite := map[int]int{}
 		var batchItemsShippingZone []*upstream.ShippingZone
@@ -14399,6 +14937,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapCourse := map[int]int{}
 		var batchItemsContact []*upstream.Contact
 		batchIdxMapContact := map[int]int{}
+		var batchItemsConditionalSplitStep []*upstream.ConditionalSplitStep
+		batchIdxMapConditionalSplitStep := map[int]int{}
 		var batchItemsBlogTag []*upstream.BlogTag
 		batchIdxMapBlogTag := map[int]int{}
 		var batchItemsBlogPost []*upstream.BlogPost
@@ -14443,6 +14983,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Store:
 				batchIdxMapStore[i] = len(batchItemsStore)
 				batchItemsStore = append(batchItemsStore, concrete)
+			case *upstream.SplitTestStep:
+				batchIdxMapSplitTestStep[i] = len(batchItemsSplitTestStep)
+				batchItemsSplitTestStep = append(batchItemsSplitTestStep, concrete)
 			case *upstream.Site:
 				batchIdxMapSite[i] = len(batchItemsSite)
 				batchItemsSite = append(batchItemsSite, concrete)
@@ -14578,6 +15121,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Contact:
 				batchIdxMapContact[i] = len(batchItemsContact)
 				batchItemsContact = append(batchItemsContact, concrete)
+			case *upstream.ConditionalSplitStep:
+				batchIdxMapConditionalSplitStep[i] = len(batchItemsConditionalSplitStep)
+				batchItemsConditionalSplitStep = append(batchItemsConditionalSplitStep, concrete)
 			case *upstream.BlogTag:
 				batchIdxMapBlogTag[i] = len(batchItemsBlogTag)
 				batchItemsBlogTag = append(batchItemsBlogTag, concrete)
@@ -14627,6 +15173,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsStore) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Store", batchItemsStore, batchIdxMapStore)
+		}
+		if len(batchItemsSplitTestStep) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SplitTestStep", batchItemsSplitTestStep, batchIdxMapSplitTestStep)
 		}
 		if len(batchItemsSite) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Site", batchItemsSite, batchIdxMapSite)
@@ -14762,6 +15311,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsContact) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Contact", batchItemsContact, batchIdxMapContact)
+		}
+		if len(batchItemsConditionalSplitStep) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ConditionalSplitStep", batchItemsConditionalSplitStep, batchIdxMapConditionalSplitStep)
 		}
 		if len(batchItemsBlogTag) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "BlogTag", batchItemsBlogTag, batchIdxMapBlogTag)

@@ -21,7 +21,7 @@ func Me(l *Loaders) (*upstream.Me, error) {
 	return load()
 }
 
-// Object loads an object without an id from a workspace's host, such as the statistics of a funnel.
+// Object loads an object without an id from a workspace's host, such as its settings.
 // which names it. An operation loads it once.
 func Object[T any](l *Loaders, workspace string, which any, fetch func(*upstream.Client, context.Context, upstream.Place) (*T, error)) (*T, error) {
 	load := getOrCreate(l, objectKey{workspace, which}, func() func() (*T, error) {
@@ -34,4 +34,16 @@ func Object[T any](l *Loaders, workspace string, which any, fetch func(*upstream
 		})
 	})
 	return load()
+}
+
+// ObjectOf loads an object of a workspace's record, as [Object] does. A scoped client gets it only if it
+// may see the record.
+func ObjectOf[T any](l *Loaders, of upstream.Ref, which any, fetch func(*upstream.Client, context.Context, upstream.Place) (*T, error)) (*T, error) {
+	type key struct{ of, which any }
+	return Object(l, of.Parent, key{of, which}, func(c *upstream.Client, ctx context.Context, p upstream.Place) (*T, error) {
+		if _, err := l.verifiedOwner(of); err != nil {
+			return nil, err
+		}
+		return fetch(c, ctx, p)
+	})
 }

@@ -36,6 +36,8 @@ var (
 	FulfillmentLocations    = newResource(fromWorkspace((*upstream.Client).FulfillmentLocation), nil)
 	Funnels                 = newResource(fromWorkspace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
 	FunnelTags              = newResource(fromWorkspace((*upstream.Client).FunnelTag), byFilter((*upstream.Client).FunnelTags))
+	SplitTestSteps          = newResource(fromWorkspace((*upstream.Client).SplitTestStep), nil).ownedBy((*upstream.SplitTestStep).Owner, 0)
+	ConditionalSplitSteps   = newResource(fromWorkspace((*upstream.Client).ConditionalSplitStep), nil).ownedBy((*upstream.ConditionalSplitStep).Owner, 0)
 	Images                  = newResource(fromWorkspace((*upstream.Client).Image), nil)
 	Orders                  = newResource(fromWorkspace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
 	OrderInvoices           = newResource(fromWorkspace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
@@ -95,6 +97,8 @@ var (
 	FulfillmentLocationList    = findByWalk(newList(FulfillmentLocations, listOfWorkspace((*upstream.Client).FulfillmentLocations)))
 	FunnelList                 = newList(Funnels, listOfWorkspace((*upstream.Client).Funnels))
 	FunnelTagList              = newList(FunnelTags, listOfWorkspace((*upstream.Client).FunnelTags))
+	SplitTestStepList          = newList(SplitTestSteps, listOfOwner(SplitTestSteps, (*upstream.Client).SplitTestSteps))
+	ConditionalSplitStepList   = newList(ConditionalSplitSteps, listOfOwner(ConditionalSplitSteps, (*upstream.Client).ConditionalSplitSteps))
 	ImageList                  = findByWalk(newList(Images, listOfWorkspace((*upstream.Client).Images)))
 	OrderList                  = newList(Orders, listOfWorkspace((*upstream.Client).Orders))
 	WorkspaceOrderInvoiceList  = newList(OrderInvoices, onlyOwned(OrderInvoices, listOfWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
@@ -169,6 +173,8 @@ var resourceKinds = map[upstream.Kind]nodeSource{
 	upstream.KindFulfillmentLocation:    FulfillmentLocations,
 	upstream.KindFunnel:                 Funnels,
 	upstream.KindFunnelTag:              FunnelTags,
+	upstream.KindSplitTestStep:          SplitTestSteps,
+	upstream.KindConditionalSplitStep:   ConditionalSplitSteps,
 	upstream.KindImage:                  Images,
 	upstream.KindOrder:                  Orders,
 	upstream.KindOrderInvoice:           OrderInvoices,

@@ -34,6 +34,26 @@ func MarshalFulfillmentStatus(v string) graphql.Marshaler { return fulfillmentSt
 // UnmarshalFulfillmentStatus reads an argument.
 func UnmarshalFulfillmentStatus(v any) (string, error) { return fulfillmentStatusWords.unmarshal(v) }
 
+var splitTestBranchWords = enum{"both", "left", "right"}
+
+// MarshalSplitTestBranch writes a value for gqlgen.
+func MarshalSplitTestBranch(v string) graphql.Marshaler { return splitTestBranchWords.marshal(v) }
+
+// UnmarshalSplitTestBranch reads an argument.
+func UnmarshalSplitTestBranch(v any) (string, error) { return splitTestBranchWords.unmarshal(v) }
+
+var conditionalSplitBranchNameWords = enum{"both", "matched", "unmatched"}
+
+// MarshalConditionalSplitBranchName writes a value for gqlgen.
+func MarshalConditionalSplitBranchName(v string) graphql.Marshaler {
+	return conditionalSplitBranchNameWords.marshal(v)
+}
+
+// UnmarshalConditionalSplitBranchName reads an argument.
+func UnmarshalConditionalSplitBranchName(v any) (string, error) {
+	return conditionalSplitBranchNameWords.unmarshal(v)
+}
+
 var orderLineItemChangeTimeWords = enum{"now", "next_renewal"}
 
 // MarshalOrderLineItemChangeTime writes a value for gqlgen.

@@ -74,7 +74,7 @@ func ParseGlobalID(id string) (upstream.Ref, bool) {
 	if hasParent {
 		want, ref.Parent = 4, parts[2]
 	}
-	if !known || len(parts) != want || slices.ContainsFunc(parts[2:], func(part string) bool { return !isPlainID(part) }) {
+	if !known || len(parts) != want || ref.Kind.Nested() && !ref.HasOwner() || slices.ContainsFunc(parts[2:], func(part string) bool { return !isPlainID(part) }) {
 		return upstream.Ref{}, false
 	}
 	return ref, true
@@ -95,6 +95,10 @@ func ParseID(kind upstream.Kind, parent, id string) (upstream.Ref, error) {
 			return upstream.Ref{}, upstream.NewError(upstream.NotFound, "There is no such "+nounOf(kind)+" in this workspace.")
 		}
 		return ref, nil
+	}
+	if kind.Nested() {
+		return upstream.Ref{}, upstream.NewError(upstream.BadUserInput,
+			"This is not the global id of a "+nounOf(kind)+". A raw or public id does not tell the record that it belongs to.")
 	}
 	if !isPlainID(id) {
 		return upstream.Ref{}, upstream.NewError(upstream.BadUserInput,

@@ -15,6 +15,9 @@ func TestGlobalIDsRoundTripAndNeverChange(t *testing.T) {
 		if k {
 			ref.Parent = "42"
 		}
+		if kind.Nested() {
+			ref.ID = "7-" + ref.ID
+		}
 		id := GlobalID(ref)
 		if got, ok := ParseGlobalID(id); !ok || got != ref {
 			t.Errorf("%+v becomes %s becomes %+v", ref, id, got)
@@ -28,8 +31,9 @@ func TestGlobalIDsRoundTripAndNeverChange(t *testing.T) {
 	}
 	// Clients keep ids, so they must never change.
 	for id, ref := range map[string]upstream.Ref{
-		"MTp0ZWFtOjEx":                     {Kind: upstream.KindTeam, ID: "11"},
-		"MTpjb250YWN0OjEwMTozMDAwMDAwMDAx": {Kind: upstream.KindContact, Parent: "101", ID: "3000000001"},
+		"MTp0ZWFtOjEx":                       {Kind: upstream.KindTeam, ID: "11"},
+		"MTpzcGxpdF90ZXN0X3N0ZXA6MTAxOjctOA": {Kind: upstream.KindSplitTestStep, Parent: "101", ID: "7-8"},
+		"MTpjb250YWN0OjEwMTozMDAwMDAwMDAx":   {Kind: upstream.KindContact, Parent: "101", ID: "3000000001"},
 	} {
 		if GlobalID(ref) != id {
 			t.Errorf("%+v is now %s, was %s", ref, GlobalID(ref), id)
@@ -42,6 +46,7 @@ func TestParseGlobalIDRefusesCraftedIDs(t *testing.T) {
 	for _, text := range []string{
 		"", "1", "1:", "1:team", "1:team:", "1:team:1:2", "2:team:1", ":team:1", "1:nope:1", "1:contact:1", "1:contact::1", "1:contact:1:", "1:contact:1:2:3",
 		"1:team:../users", "1:team:1/2", "1:team:a b", "1:team:é", "1:contact:a/b:1", "1:team:" + strings.Repeat("1", 65), "1:TEAM:1", "1:team:1\n",
+		"1:split_test_step:1:2", "1:split_test_step:1:-2", "1:split_test_step:1:2-",
 	} {
 		if ref, ok := ParseGlobalID(base64.RawURLEncoding.EncodeToString([]byte(text))); ok {
 			t.Errorf("%q is taken for %+v", text, ref)

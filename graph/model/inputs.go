@@ -90,6 +90,22 @@ type CourseLessonCompletionFilter struct {
 	LessonIds graphql.Omittable[[]string] `json:"lessonIds,omitzero"`
 }
 
+// Result of `deleteConditionalSplitStep`.
+type DeleteConditionalSplitStepPayload struct {
+	// Global id of the conditional split step. Null if the change was rejected.
+	DeletedConditionalSplitStepID *string `json:"deletedConditionalSplitStepId,omitzero"`
+	// Reasons why the change was rejected. Empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Result of `deleteSplitTestStep`.
+type DeleteSplitTestStepPayload struct {
+	// Global id of the deleted split test step. Null if the change was rejected.
+	DeletedSplitTestStepID *string `json:"deletedSplitTestStepId,omitzero"`
+	// Reasons why the change was rejected. Empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Conditions for e-mail broadcasts. An e-mail broadcast must meet all of them. A list of values must not be empty.
 type EmailBroadcastFilter struct {
 	// Only these e-mail broadcasts. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.

@@ -35,6 +35,8 @@ var resourceKinds = map[upstream.Kind]bool{
 	upstream.KindFulfillmentLocation:    true,
 	upstream.KindFunnel:                 true,
 	upstream.KindFunnelTag:              true,
+	upstream.KindSplitTestStep:          true,
+	upstream.KindConditionalSplitStep:   true,
 	upstream.KindImage:                  true,
 	upstream.KindOrder:                  true,
 	upstream.KindOrderInvoice:           true,

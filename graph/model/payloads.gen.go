@@ -63,6 +63,10 @@ type (
 	CreateFunnelTagPayload              = Written[upstream.FunnelTag]
 	UpdateFunnelTagPayload              = Written[upstream.FunnelTag]
 	DeleteFunnelTagPayload              = Deleted
+	CreateSplitTestStepPayload          = Written[upstream.SplitTestStep]
+	UpdateSplitTestStepPayload          = Written[upstream.SplitTestStep]
+	CreateConditionalSplitStepPayload   = Written[upstream.ConditionalSplitStep]
+	UpdateConditionalSplitStepPayload   = Written[upstream.ConditionalSplitStep]
 	CreateImagePayload                  = Written[upstream.Image]
 	UpdateImagePayload                  = Written[upstream.Image]
 	DeleteImagePayload                  = Deleted

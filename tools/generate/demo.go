@@ -19,12 +19,13 @@ func (d *Description) writeDemo(c *code) error {
 		}
 		list := r.Lists[0]
 		path, parentKey := starred(list.Path)
+		member, _ := starred(r.Path)
 		field := list.Field
 		if d.comesWithParent(list) {
 			field = ""
 		}
 		c.line("{\nType: %q, Kind: %q, Path: %q, List: %q, Field: %q,\nParent: %q, ParentKey: %q, Body: %q, Write: []string{%s}, Filters: []string{%s},",
-			r.Type.Name, kindOf(r), strings.Join(r.Path, "/"), path, field, list.Parent, parentKey, r.Body, quoted(r.Write), quoted(r.Filters))
+			r.Type.Name, kindOf(r), member, path, field, list.Parent, parentKey, r.Body, quoted(r.Write), quoted(r.Filters))
 		if r.Create.Parent != list.Parent {
 			path, key := starred(r.Create.Path)
 			c.line("CreateParent: %q, CreatePath: %q, CreateKey: %q,", r.Create.Parent, path, key)
@@ -34,6 +35,9 @@ func (d *Description) writeDemo(c *code) error {
 		}
 		if r.Actions != nil {
 			c.line("Actions: []string{%s},", quoted(r.Actions))
+		}
+		if r.Attributes != "nil" {
+			c.line("ByHand: true,")
 		}
 		if r.Patch {
 			c.line("Patch: true,")

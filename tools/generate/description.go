@@ -39,6 +39,7 @@ type Resource struct {
 	File *File
 
 	Path         []string
+	Nested       bool   // whether Path contains the id of the owner
 	Record       string // Go type of the records
 	Owner        string // relation to the record that names the workspace; empty if this record does
 	Naming       string // ALWAYS, SOMETIMES or IGNORED
@@ -278,7 +279,9 @@ func readResource(file *File, definition *ast.Definition, args arguments) *Resou
 		r.Connect, r.Note = "connectWhole", strings.TrimSpace(r.Note+" ClickFunnels does not divide the list into pages: it is read as a whole, whatever page is selected.")
 	}
 	r.Plural = args.text("plural", plural(r.Noun))
-	r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
+	own := r.Path[1+slices.IndexFunc(r.Path, isParameter):]
+	r.Nested = len(own) < len(r.Path)
+	r.Body = args.text("body", strings.TrimSuffix(strings.Join(own, "_"), "s"))
 	r.Lists = readListPaths(r, args.texts("lists"))
 	r.Create, r.Creator = List{Path: r.Lists[0].Path}, args.text("creator", "")
 	if path := args.text("create", ""); path != "" {
@@ -290,7 +293,7 @@ func readResource(file *File, definition *ast.Definition, args arguments) *Resou
 // readListPaths returns the lists of a resource with the given paths, or with the usual one.
 func readListPaths(r *Resource, paths []string) []List {
 	switch {
-	case paths == nil && r.Accounts:
+	case r.Nested || paths == nil && r.Accounts:
 		return []List{{Path: r.Path}}
 	case paths == nil:
 		return []List{{Path: append([]string{"workspaces", "{workspace_id}"}, r.Path...)}}
@@ -383,6 +386,9 @@ func (d *Description) readLists() error {
 // ends with a record that names its workspace.
 func (d *Description) checkOwners() error {
 	for _, r := range d.inOrder() {
+		if owner := r.relation(r.Owner); r.Nested && (owner == nil || "{"+owner.Key+"}" != r.Path[slices.IndexFunc(r.Path, isParameter)]) {
+			return errorAtResource(r, "the path of %s must contain the key of its owner", r.Type.Name)
+		}
 		at := r
 		for range d.Resources {
 			if at.Owner == "" {
@@ -400,6 +406,9 @@ func (d *Description) checkOwners() error {
 	}
 	return nil
 }
+
+// isParameter reports whether a segment of a path stands for an id.
+func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
 // missingField returns the first name that is no field of the resource, or "".
 func (r *Resource) missingField(names []string) string {
@@ -553,7 +562,7 @@ func (r *Resource) relation(field string) *Relation {
 
 // findParent finds the parent of a list: the resource whose path precedes the id.
 func (d *Description) findParent(r *Resource, list *List) error {
-	i := slices.IndexFunc(list.Path, func(segment string) bool { return strings.HasPrefix(segment, "{") })
+	i := slices.IndexFunc(list.Path, isParameter)
 	if i < 0 {
 		list.Parent, list.Field = "Query", lowerFirst(plural(r.Type.Name))
 		return nil

@@ -210,8 +210,12 @@ func (e *expansion) rootField(r *Resource) {
 		argument("id", "ID!", "Global `id`, or `rawId` or `publicId` together with `workspaceId`."),
 		argument("workspaceId", "ID", "`id`, `rawId` or `publicId` of the workspace. Required unless `id` is a global id."),
 	}
+	workspace := "workspaceId"
+	if r.Nested { // only a global id tells the owner
+		f.Arguments, workspace = ast.ArgumentDefinitionList{argument("id", "ID!", "Global `id`.")}, "nil"
+	}
 	e.extend("Query", f)
-	e.addResolver("Query", f, fmt.Sprintf("return recordByID(ctx, loader.%s, upstream.Kind%s, id, workspaceId, %sRefFields)", plural(r.Type.Name), r.Type.Name, name))
+	e.addResolver("Query", f, fmt.Sprintf("return recordByID(ctx, loader.%s, upstream.Kind%s, id, %s, %sRefFields)", plural(r.Type.Name), r.Type.Name, workspace, name))
 }
 
 // hasQuery reports whether the description has a root field with a name.

@@ -263,7 +263,13 @@ func (d *Description) writeKindNames(c *code) error {
 	for _, r := range d.inOrder() {
 		c.line("Kind%s Kind = %q", r.Type.Name, kindOf(r))
 	}
-	c.line(")\n\n// pathWords are the segments of paths that are not ids.\nvar pathWords = map[string]bool{")
+	c.line(")\n\n// nestedKinds are the kinds whose paths contain the id of the owner.\nvar nestedKinds = map[Kind]bool{")
+	for _, r := range d.inOrder() {
+		if r.Nested {
+			c.line("Kind%s: true,", r.Type.Name)
+		}
+	}
+	c.line("}\n\n// pathWords are the segments of paths that are not ids.\nvar pathWords = map[string]bool{")
 	for _, word := range d.words() {
 		c.line("%q: true,", word)
 	}
@@ -413,12 +419,9 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 		name = listPrefix(r, list) + name
 		c.line("// %s lists the %s of a workspace.%s", name, r.Plural, keys)
 		c.line("func (c *Client) %s(ctx context.Context, p Place, q Query) (*Page[%s], error) {", name, r.Record)
-		call := "listIn[%s](ctx, c, p, q, "
-		switch {
-		case r.Only:
+		call := r.lister() + "[%s](ctx, c, p, q, "
+		if r.Only {
 			call = "onlyIn[%s](ctx, c, p, "
-		case r.Whole:
-			call = "wholeIn[%s](ctx, c, p, q, "
 		}
 		c.line("return "+call+"\"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))
 		return
@@ -427,11 +430,19 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 	argument := camel(strings.TrimSuffix(key, "_id"))
 	c.line("// %s lists the %s of %s, given by its raw or public id.%s", name, r.Plural, article(parent.Noun), keys)
 	c.line("func (c *Client) %s(ctx context.Context, p Place, %s string, q Query) (*Page[%s], error) {", name, argument, r.Record)
-	call := fmt.Sprintf("listIn[%s](ctx, c, p, q, %s, %s, %s)", r.Record, quoted(parent.Path), argument, quoted(list.Path[len(parent.Path)+1:]))
+	call := fmt.Sprintf("%s[%s](ctx, c, p, q, %s, %s, %s)", r.lister(), r.Record, quoted(parent.Path), argument, quoted(list.Path[len(parent.Path)+1:]))
 	if r.remembers(key) {
 		call = fmt.Sprintf("setAbove[%s](%q, %s)(%s)", r.Record, key, argument, call)
 	}
 	c.line("return %s\n}\n", call)
+}
+
+// lister returns the name of the function that fetches a page of a list.
+func (r *Resource) lister() string {
+	if r.Whole {
+		return "wholeIn"
+	}
+	return "listIn"
 }
 
 // remembers reports whether the records have a key without a field.
@@ -462,11 +473,11 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 			by, owner = "updatedBelow", "(*"+record+").Owner, "
 		}
 		method := "http.Method" + upperFirst(strings.ToLower(r.updateMethod()))
-		c.line("return %s(ctx, c, %s, p, %q, attributes, (*Client).%s, %s%s, id)\n}\n", by, method, r.Body, name, owner, quoted(r.Path))
+		c.line("return %s(ctx, c, %s, p, id, %q, attributes, (*Client).%s, %s%s)\n}\n", by, method, r.Body, name, owner, r.memberPath())
 	case "DELETE":
 		c.line("// Delete%s deletes %s, given by its raw or public id.", name, article(r.Noun))
 		c.line("func (c *Client) Delete%s(ctx context.Context, p Place, id string) error {", name)
-		c.line("return deletedIn(ctx, c, p, id, (*Client).%s, %s, id)\n}\n", name, quoted(r.Path))
+		c.line("return deletedIn(ctx, c, p, id, (*Client).%s, \"\", %s)\n}\n", name, r.memberPath())
 	}
 }
 
@@ -485,7 +496,17 @@ func (d *Description) writeMember(c *code, r *Resource) {
 	}
 	c.line("// %s fetches %s by its raw or public id.", r.Type.Name, article(r.Noun))
 	c.line("func (c *Client) %s(ctx context.Context, p Place, id string) (*%s, error) {", r.Type.Name, r.Record)
-	c.line("return oneIn[%s](ctx, c, p, %s, id)\n}\n", r.Record, quoted(r.Path))
+	c.line("return oneIn[%s](ctx, c, p, %s)\n}\n", r.Record, r.memberPath())
+}
+
+// memberPath returns the path of a record as Go arguments.
+func (r *Resource) memberPath() string {
+	if !r.Nested {
+		return quoted(r.Path) + ", id"
+	}
+	segments := slices.Clone(r.Path)
+	segments[slices.IndexFunc(segments, isParameter)] = "*"
+	return "nestedPath(id, " + quoted(segments) + ")..."
 }
 
 // writeAction writes the method that posts to a path below a record.

@@ -13,6 +13,7 @@ type rowType struct {
 	definition *ast.Definition
 	record     string // its Go type
 	kind       string // empty for parts of rows
+	above      string // key with the id of the owner, which paths contain; empty for most types
 	parent     string // key that names its workspace or team; empty if there is none
 	naming     string
 	keys       []*rowKey
@@ -23,7 +24,7 @@ type rowType struct {
 // rowKey is a key of a row. Its fields are those of the type key in package upstream.
 type rowKey struct {
 	name, shape, of, field, raw, member, words, id, naming string
-	kind, parent                                           string // of a type
+	kind, above, parent                                    string // of a type
 	required, expand, isResource, composed                 bool
 	also, parts                                            []string
 }
@@ -81,7 +82,7 @@ func (t *rowType) write(c *code) {
 	for _, method := range t.methods {
 		c.line("func (r *%s) %s", t.record, method)
 	}
-	head := (&rowKey{name: t.definition.Name, kind: t.kind, parent: t.parent, naming: t.naming, composed: t.composed}).String()
+	head := (&rowKey{name: t.definition.Name, kind: t.kind, above: t.above, parent: t.parent, naming: t.naming, composed: t.composed}).String()
 	c.line("\nvar %s = RowType{%s, keys: []key{", name, head)
 	for _, k := range t.keys {
 		c.line("{%s},", k)
@@ -104,6 +105,7 @@ func (k *rowKey) String() string {
 	}
 	add("name: %q", k.name)
 	add("kind: %q", k.kind)
+	add("above: %q", k.above)
 	add("parent: %q", k.parent)
 	add("shape: %s", k.shape)
 	add("of: %q", k.of)
@@ -228,6 +230,9 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 		t.kind = kindOf(r)
 	case r != nil:
 		t.kind, t.parent, t.naming = kindOf(r), "workspace_id", r.Naming
+		if r.Nested {
+			t.above = r.relation(r.Owner).Key
+		}
 	case slices.Contains(definition.Interfaces, "Node"): // embedded in the record that it belongs to
 		t.kind, t.naming = snake(lowerFirst(definition.Name)), "SOMETIMES"
 		for _, f := range fields {
@@ -235,7 +240,7 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 				t.parent = arguments{relation}.text("key", "")
 			}
 		}
-	case definition.Fields.ForName("rawId") != nil:
+	case definition.Fields.ForName("rawId") != nil || !isOwnRow(definition) && d.leadsToWorkspace(fields):
 		t.parent, t.naming = "workspace_id", "SOMETIMES"
 	}
 	if r != nil {
@@ -274,6 +279,13 @@ func (d *Description) addTypeKeys(t *rowType) error {
 		t.keys[len(t.keys)-1].field = ""
 	}
 	return nil
+}
+
+// leadsToWorkspace reports whether a field is a relation to a record of the row's workspace.
+func (d *Description) leadsToWorkspace(fields []*ast.FieldDefinition) bool {
+	return slices.ContainsFunc(fields, func(f *ast.FieldDefinition) bool {
+		return f.Directives.ForName("belongsTo") != nil && !d.Resources[f.Type.Name()].Accounts
+	})
 }
 
 // key adds a key. If another field has the same key, the two are merged; objects then have the

@@ -28,9 +28,21 @@ func accessExpr(record, key string) string {
 	return record + "." + goName(key) + "()"
 }
 
+// resolverImports returns the packages of the standard library that resolvers need.
+func (d *Description) resolverImports() []string {
+	imports := []string{"context"}
+	if slices.ContainsFunc(d.resolvers, func(r resolver) bool {
+		_, types := d.parameters(r.typeName, r.field)
+		return slices.Contains(types, "*time.Time")
+	}) {
+		imports = append(imports, "time")
+	}
+	return imports
+}
+
 // writeResolvers writes the resolvers that gqlgen declares.
 func (d *Description) writeResolvers(c *code) error {
-	c.begin("graph", []string{"context"}, []string{"graph/exec", "graph/loader", "graph/model", "upstream"})
+	c.begin("graph", d.resolverImports(), []string{"graph/exec", "graph/loader", "graph/model", "upstream"})
 	var types []string
 	for _, r := range d.resolvers {
 		if !slices.Contains(types, r.typeName) {
@@ -102,6 +114,8 @@ func (d *Description) goType(t *ast.Type) string {
 		return pointer + "string"
 	case name == "Int":
 		return pointer + "int"
+	case name == "DateTime":
+		return pointer + "time.Time"
 	case name == "Node":
 		return "model.Node"
 	case strings.HasSuffix(name, "Input"):

@@ -251,6 +251,9 @@ func (e *expansion) target(r *Resource) []*ast.FieldDefinition {
 	if r.Accounts {
 		return []*ast.FieldDefinition{field("id", "ID!", "`id`, `rawId` or `publicId` of the "+r.Noun+".")}
 	}
+	if r.Nested {
+		return []*ast.FieldDefinition{field("id", "ID!", upperFirst(r.Noun)+"'s global `id`.")}
+	}
 	return []*ast.FieldDefinition{
 		field("id", "ID!", upperFirst(r.Noun)+"'s global `id`, or its `rawId` or `publicId` together with `workspaceId`."),
 		field("workspaceId", "ID", "`id`, `rawId` or `publicId` of the "+r.Noun+"'s workspace. Required unless `id` is a global id."),

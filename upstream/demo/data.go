@@ -29,7 +29,7 @@ var epoch = time.Date(2025, 1, 6, 8, 0, 0, 0, time.UTC)
 
 // at returns the time that many hours after the epoch, in the API's format.
 func at(hours int64) string {
-	return epoch.Add(time.Duration(hours) * time.Hour).Format("2006-01-02T15:04:05.000Z")
+	return format(epoch.Add(time.Duration(hours) * time.Hour))
 }
 
 // record returns a row with the fields that every resource has.

@@ -106,7 +106,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for _, t := range s.tables {
-		if id, ok := match(t.member, at); ok {
+		if id, ok := t.memberAt(at); ok {
 			serveMember(w, r, t, subdomain, id)
 			return
 		}
@@ -127,6 +127,23 @@ func split(r *http.Request) (subdomain, path string, ok bool) {
 	subdomain, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	path, ok = strings.CutPrefix("/"+rest, BasePath+"/")
 	return subdomain, path, ok
+}
+
+// memberAt returns the id of the record that a path leads to. It is no record's id if the path
+// contains the id of another parent than the record's.
+func (t *table) memberAt(path string) (id string, ok bool) {
+	ids, ok := matchAll(t.member, path)
+	if !ok || len(ids) == 0 {
+		return "", false
+	}
+	id = ids[len(ids)-1]
+	if len(ids) > 1 {
+		child, known := t.find(id)
+		if parent, ok := t.parents.find(ids[0]); !ok || !known || child[t.parent] != parent.id() {
+			return "", true
+		}
+	}
+	return id, true
 }
 
 // match compares a path with a pattern that contains at most one "*", and returns the text in its
@@ -295,7 +312,11 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 		return
 	}
 	if t.resource != nil && t.resource.Whole {
-		send(w, http.StatusOK, encode(map[string][]row{path.Base(t.list): rows}))
+		whole := make([]json.RawMessage, len(rows))
+		for i, r := range rows {
+			whole[i] = t.expanded(r, query["expand[]"])
+		}
+		send(w, http.StatusOK, encode(map[string]any{path.Base(t.list): whole}))
 		return
 	}
 	page, next := paged(ordered(rows, query.Get("sort_property"), query.Get("sort_order")), query.Get("after"))

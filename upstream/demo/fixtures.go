@@ -32,6 +32,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	tables := slices.Concat(r.site.tables(), r.shop.tables(), r.school.tables(), r.sales.tables())
 	derived := r.derive(slices.Concat(others, tables))
 	r.derived["courses/lesson_completions"].omitting("course_id")
+	r.prepareSteps()
 	for _, workspace := range workspaces.rows {
 		pages := r.addPages(workspace)
 		goods := r.addGoods(workspace)
@@ -68,6 +69,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 			funnel["domain_id"] = r.tables["Domain"].children[funnel["workspace_id"]][0].id()
 		}
 	}
+	r.addConditions()
 	return slices.Concat(tables, derived)
 }
 

@@ -84,6 +84,7 @@ var Resources = []Resource{
 	{
 		Type: "Contact", Kind: "contact", Path: "contacts", List: "workspaces/*/contacts", Field: "contacts",
 		Parent: "Workspace", ParentKey: "workspace_id", Body: "contact", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{"id", "email_address", "tag_ids", "is_active"},
+		ByHand: true,
 		Fields: []Field{
 			{Name: "anonymous", Key: "anonymous", Type: "Boolean"},
 			{Name: "emailAddress", Key: "email_address", Type: "String", Input: "emailAddress", Create: "OPTIONAL", Update: "OPTIONAL"},
@@ -473,6 +474,64 @@ var Resources = []Resource{
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "color", Key: "color", Type: "String", Input: "color", Create: "OPTIONAL", Update: "OPTIONAL"},
+		},
+	},
+	{
+		Type: "SplitTestStep", Kind: "split_test_step", Path: "funnels/*/split_test_steps", List: "funnels/*/split_test_steps", Field: "splitTestSteps",
+		Parent: "Funnel", ParentKey: "funnel_id", Body: "split_test_step", Write: []string{"CREATE", "UPDATE"}, Filters: []string{},
+		Owner:  "funnel",
+		ByHand: true,
+		Patch:  true,
+		Whole:  true,
+		Fields: []Field{
+			{Name: "variants", Key: "variants", Type: "SplitTestVariant", List: true, Fields: []Field{
+				{Name: "weight", Key: "weight", Type: "Int"},
+				{Name: "page", Key: "page_id", To: "Page"},
+				{Name: "showPageStep", Key: "show_page_step", Type: "ShowPageStep", Fields: []Field{
+					{Name: "rawId", Key: "raw_id", Type: "ID"},
+					{Name: "publicId", Key: "public_id", Type: "String"},
+					{Name: "name", Key: "name", Type: "String"},
+					{Name: "currentPath", Key: "current_path", Type: "String"},
+					{Name: "sortOrder", Key: "sort_order", Type: "Int"},
+				}},
+			}},
+			{Name: "funnel", Key: "funnel_id", To: "Funnel"},
+			{Name: "variants", Key: "variants", Type: "SplitTestVariantInput", InputOnly: true, Input: "variants", Create: "REQUIRED", Update: "REQUIRED", List: true, Fields: []Field{
+				{Name: "pageId", Key: "page_id", Type: "ID"},
+				{Name: "weight", Key: "weight", Type: "Int"},
+			}},
+			{Name: "showPageStepId", Key: "show_page_step_id", Type: "ID", InputOnly: true, Input: "showPageStepId", Create: "OPTIONAL", Update: ""},
+		},
+	},
+	{
+		Type: "ConditionalSplitStep", Kind: "conditional_split_step", Path: "funnels/*/conditional_split_steps", List: "funnels/*/conditional_split_steps", Field: "conditionalSplitSteps",
+		Parent: "Funnel", ParentKey: "funnel_id", Body: "conditional_split_step", Write: []string{"CREATE", "UPDATE"}, Filters: []string{},
+		Owner:  "funnel",
+		ByHand: true,
+		Patch:  true,
+		Whole:  true,
+		Fields: []Field{
+			{Name: "condition", Key: "condition", Type: "ConditionalSplitCondition", Fields: []Field{
+				{Name: "isSetup", Key: "is_setup", Type: "Boolean"},
+				{Name: "filterPublicId", Key: "filter_id", Type: "String"},
+			}},
+			{Name: "branches", Key: "branches", Type: "ConditionalSplitBranch", List: true, Fields: []Field{
+				{Name: "page", Key: "page_id", To: "Page"},
+				{Name: "showPageStep", Key: "show_page_step", Type: "ShowPageStep", Fields: []Field{
+					{Name: "rawId", Key: "raw_id", Type: "ID"},
+					{Name: "publicId", Key: "public_id", Type: "String"},
+					{Name: "name", Key: "name", Type: "String"},
+					{Name: "currentPath", Key: "current_path", Type: "String"},
+					{Name: "sortOrder", Key: "sort_order", Type: "Int"},
+				}},
+			}},
+			{Name: "funnel", Key: "funnel_id", To: "Funnel"},
+			{Name: "filterId", Key: "filter_id", Type: "ID", InputOnly: true, Input: "filterId", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "branches", Key: "branches", Type: "ConditionalSplitBranchInput", InputOnly: true, Input: "branches", Create: "OPTIONAL", Update: "OPTIONAL", List: true, Fields: []Field{
+				{Name: "pageId", Key: "page_id", Type: "ID"},
+				{Name: "pageIds", Key: "page_ids", Type: "ID", List: true},
+			}},
+			{Name: "showPageStepId", Key: "show_page_step_id", Type: "ID", InputOnly: true, Input: "showPageStepId", Create: "OPTIONAL", Update: ""},
 		},
 	},
 	{

@@ -13,7 +13,9 @@ import (
 type Resource struct {
 	Type string // such as FunnelTag
 	Kind string // such as funnel_tag
-	Path string // of its records without the id, such as funnels/tags
+	// Path is the path of its records without the id, such as funnels/tags. A star stands for the id
+	// of the parent, if the path contains it.
+	Path string
 	// List is the path of its first list, such as workspaces/*/funnels/tags. Field is the field of
 	// the type Parent that holds the list. Both are empty if the records are embedded in the
 	// parent.
@@ -29,6 +31,8 @@ type Resource struct {
 	Actions                             []string // such as archive
 	Filters                             []string
 	Fields                              []Field
+	// ByHand reports whether a hand-written function completes the bodies of its writes.
+	ByHand bool
 	// Patch reports whether updates have the method PATCH only.
 	Patch bool
 	// Listed reports whether only the list has the records: there is no path for one.
@@ -134,6 +138,15 @@ func Examples() []Example {
 		}
 	}
 	return all
+}
+
+// RefID returns the example's id as global ids hold it: below the parent's id if the path contains
+// that.
+func (x Example) RefID() string {
+	if strings.Contains(x.Path, "*") {
+		return x.ParentID + "-" + x.ID
+	}
+	return x.ID
 }
 
 // Derived returns the resources whose tables are made from the description.

@@ -25,6 +25,10 @@ var routes = []route{
 	{"POST orders/line_items/*/changes", previewChange},
 	{"POST orders/line_items/*/changes/perform", performChange},
 	{"GET products/prices/*/change_options", serveChangeOptions},
+	{"GET funnels/*/stats", serveFunnelStats},
+	{"GET pages/*/stats", servePageStats},
+	{"DELETE " + splitTestList + "/*", deleteStep(splitTestList, true, "left", "right")},
+	{"DELETE " + conditionalSplitList + "/*", deleteStep(conditionalSplitList, false, "matched", "unmatched")},
 }
 
 // serveRoute serves a request if it has a route.
@@ -73,8 +77,12 @@ func (s *Server) on(w http.ResponseWriter, list, id, subdomain string) (row, boo
 	return nil, false
 }
 
-// workspaceList is the list of workspaces.
-const workspaceList = "teams/*/workspaces"
+// The lists whose records have routes of their own.
+const (
+	workspaceList = "teams/*/workspaces"
+	funnelList    = "workspaces/*/funnels"
+	pageList      = "workspaces/*/pages"
+)
 
 func serveMe(s *Server, w http.ResponseWriter, _ *http.Request, subdomain string, _ []string) {
 	if subdomain != accounts {

@@ -23,6 +23,8 @@ var stories = map[string]story{
 	"emails/templates":              named("Plain letter", "Newsletter", "Announcement"),
 	"emails/topics":                 named("Newsletter", "Product updates", "Events"),
 	"refine_filters":                refineFilter,
+	splitTestList:                   splitTestStep,
+	conditionalSplitList:            conditionalSplitStep,
 	"forms":                         named("Coaching application", "Event feedback", "Newsletter"),
 	"forms/field_sets":              titled("About you", "Your goals", "Anything else"),
 	"forms/fields":                  formField,

@@ -75,7 +75,7 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 		}
 	}
 	for _, t := range s.tables {
-		id, ok := match(t.member, path)
+		id, ok := t.memberAt(path)
 		if !ok || t.writes == nil {
 			continue
 		}
@@ -257,7 +257,10 @@ func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, send
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+func now() string { return format(time.Now()) }
+
+// format writes a time as the API does.
+func format(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // humanized returns an attribute's name as it starts a message.
 func humanized(key string) string {
