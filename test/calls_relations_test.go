@@ -55,7 +55,7 @@ var ownRelations = []relation{
 // otherRelations are tested by rows of their own in the table of calls. REST embeds the records
 // of these relations, or their list is not a field of a connection's rows.
 var otherRelations = []string{
-	"Product.collections", "SalesOpportunity.notes", "SalesPipeline.stages", "SalesPipelineStage.pipeline",
+	"ConditionalSplitCondition.filter", "FunnelStepStats.page", "ProductPriceChangeVariant.product", "Product.collections", "SalesOpportunity.notes", "SalesPipeline.stages", "SalesPipelineStage.pipeline",
 }
 
 // relationsOf returns the relations of a resource.

@@ -351,6 +351,9 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 			w.Header().Set("Pagination-Next", fmt.Sprint(rows[size-1]["id"]))
 		}
 		body = append([]map[string]any{}, rows...)
+		if derived[listed].Whole {
+			body = map[string]any{at[3][strings.LastIndexByte(at[3], '/')+1:]: body}
+		}
 	}
 	text, _ := json.Marshal(body)
 	answer(200, "application/json", string(text))(w, r)
