@@ -50,6 +50,26 @@ func (workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, 
 	return connectContacts(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
 }
 
+func (workspaceResolver) ContactTagActions(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTagAction], error) {
+	return connect(ctx, loader.ContactTagActionList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) ContactEnrollActions(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactEnrollAction], error) {
+	return connect(ctx, loader.ContactEnrollActionList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) ContactRunWorkflowActions(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactRunWorkflowAction], error) {
+	return connect(ctx, loader.ContactRunWorkflowActionList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) ContactUnsubscribeActions(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactUnsubscribeAction], error) {
+	return connect(ctx, loader.ContactUnsubscribeActionList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) ContactExportActions(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactExportAction], error) {
+	return connect(ctx, loader.ContactExportActionList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
 func (workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error) {
 	q, err := contactTagQuery(ctx, obj.Key(), filter)
 	if err != nil {
@@ -277,6 +297,26 @@ func (queryResolver) BlogTag(ctx context.Context, id string, workspaceId *string
 
 func (queryResolver) Contact(ctx context.Context, id string, workspaceId *string) (*upstream.Contact, error) {
 	return contactByIDs(ctx, id, workspaceId)
+}
+
+func (queryResolver) ContactTagAction(ctx context.Context, id string, workspaceId *string) (*upstream.ContactTagAction, error) {
+	return recordByID(ctx, loader.ContactTagActions, upstream.KindContactTagAction, id, workspaceId, contactTagActionRefFields)
+}
+
+func (queryResolver) ContactEnrollAction(ctx context.Context, id string, workspaceId *string) (*upstream.ContactEnrollAction, error) {
+	return recordByID(ctx, loader.ContactEnrollActions, upstream.KindContactEnrollAction, id, workspaceId, contactEnrollActionRefFields)
+}
+
+func (queryResolver) ContactRunWorkflowAction(ctx context.Context, id string, workspaceId *string) (*upstream.ContactRunWorkflowAction, error) {
+	return recordByID(ctx, loader.ContactRunWorkflowActions, upstream.KindContactRunWorkflowAction, id, workspaceId, contactRunWorkflowActionRefFields)
+}
+
+func (queryResolver) ContactUnsubscribeAction(ctx context.Context, id string, workspaceId *string) (*upstream.ContactUnsubscribeAction, error) {
+	return recordByID(ctx, loader.ContactUnsubscribeActions, upstream.KindContactUnsubscribeAction, id, workspaceId, contactUnsubscribeActionRefFields)
+}
+
+func (queryResolver) ContactExportAction(ctx context.Context, id string, workspaceId *string) (*upstream.ContactExportAction, error) {
+	return recordByID(ctx, loader.ContactExportActions, upstream.KindContactExportAction, id, workspaceId, contactExportActionRefFields)
 }
 
 func (queryResolver) ContactTag(ctx context.Context, id string, workspaceId *string) (*upstream.ContactTag, error) {
@@ -603,6 +643,46 @@ func (mutationResolver) UpsertContact(ctx context.Context, input map[string]any)
 
 func (mutationResolver) RedactContact(ctx context.Context, input map[string]any) (*model.RedactContactPayload, error) {
 	return redactContact(ctx, input)
+}
+
+func (mutationResolver) CreateContactTagAction(ctx context.Context, input map[string]any) (*model.CreateContactTagActionPayload, error) {
+	return create(ctx, input, loader.ContactTagActions, (*upstream.Client).CreateContactTagAction, contactActionBody)
+}
+
+func (mutationResolver) DeleteContactTagAction(ctx context.Context, input map[string]any) (*model.DeleteContactTagActionPayload, error) {
+	return remove(ctx, input, loader.ContactTagActions, upstream.KindContactTagAction, (*upstream.Client).DeleteContactTagAction)
+}
+
+func (mutationResolver) CreateContactEnrollAction(ctx context.Context, input map[string]any) (*model.CreateContactEnrollActionPayload, error) {
+	return create(ctx, input, loader.ContactEnrollActions, (*upstream.Client).CreateContactEnrollAction, contactActionBody)
+}
+
+func (mutationResolver) DeleteContactEnrollAction(ctx context.Context, input map[string]any) (*model.DeleteContactEnrollActionPayload, error) {
+	return remove(ctx, input, loader.ContactEnrollActions, upstream.KindContactEnrollAction, (*upstream.Client).DeleteContactEnrollAction)
+}
+
+func (mutationResolver) CreateContactRunWorkflowAction(ctx context.Context, input map[string]any) (*model.CreateContactRunWorkflowActionPayload, error) {
+	return create(ctx, input, loader.ContactRunWorkflowActions, (*upstream.Client).CreateContactRunWorkflowAction, contactActionBody)
+}
+
+func (mutationResolver) DeleteContactRunWorkflowAction(ctx context.Context, input map[string]any) (*model.DeleteContactRunWorkflowActionPayload, error) {
+	return remove(ctx, input, loader.ContactRunWorkflowActions, upstream.KindContactRunWorkflowAction, (*upstream.Client).DeleteContactRunWorkflowAction)
+}
+
+func (mutationResolver) CreateContactUnsubscribeAction(ctx context.Context, input map[string]any) (*model.CreateContactUnsubscribeActionPayload, error) {
+	return create(ctx, input, loader.ContactUnsubscribeActions, (*upstream.Client).CreateContactUnsubscribeAction, contactActionBody)
+}
+
+func (mutationResolver) DeleteContactUnsubscribeAction(ctx context.Context, input map[string]any) (*model.DeleteContactUnsubscribeActionPayload, error) {
+	return remove(ctx, input, loader.ContactUnsubscribeActions, upstream.KindContactUnsubscribeAction, (*upstream.Client).DeleteContactUnsubscribeAction)
+}
+
+func (mutationResolver) CreateContactExportAction(ctx context.Context, input map[string]any) (*model.CreateContactExportActionPayload, error) {
+	return create(ctx, input, loader.ContactExportActions, (*upstream.Client).CreateContactExportAction, contactActionBody)
+}
+
+func (mutationResolver) DeleteContactExportAction(ctx context.Context, input map[string]any) (*model.DeleteContactExportActionPayload, error) {
+	return remove(ctx, input, loader.ContactExportActions, upstream.KindContactExportAction, (*upstream.Client).DeleteContactExportAction)
 }
 
 func (mutationResolver) CreateContactTag(ctx context.Context, input map[string]any) (*model.CreateContactTagPayload, error) {
@@ -1170,6 +1250,97 @@ func (contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sor
 
 func (contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
 	return childrenOf(ctx, objs, loader.OpportunitiesOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sortedByPlace(ctx, "", sort).query, first, after, last, before)
+}
+
+// ContactTagAction implements [exec.ResolverRoot].
+func (*Resolver) ContactTagAction() exec.ContactTagActionResolver { return contactTagActionResolver{} }
+
+type contactTagActionResolver struct{}
+
+func (contactTagActionResolver) Tags(ctx context.Context, objs []*upstream.ContactTagAction) ([][]*upstream.ContactTag, error) {
+	return listsOf(ctx, objs, loader.ContactTags, func(o *upstream.ContactTagAction) []upstream.Ref {
+		return refs(upstream.KindContactTag, o.WorkspaceID(), o.TagIDs())
+	})
+}
+
+func (contactTagActionResolver) Filter(ctx context.Context, objs []*upstream.ContactTagAction) ([]*upstream.RefineFilter, error) {
+	return related(ctx, objs, loader.RefineFilters.From(ctx), (*upstream.ContactTagAction).FilterRef, refineFilterRefFields, upstream.NewRecord[upstream.RefineFilter])
+}
+
+func (contactTagActionResolver) Workspace(ctx context.Context, objs []*upstream.ContactTagAction) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ContactTagAction) string { return o.WorkspaceID() })
+}
+
+// ContactEnrollAction implements [exec.ResolverRoot].
+func (*Resolver) ContactEnrollAction() exec.ContactEnrollActionResolver {
+	return contactEnrollActionResolver{}
+}
+
+type contactEnrollActionResolver struct{}
+
+func (contactEnrollActionResolver) Courses(ctx context.Context, objs []*upstream.ContactEnrollAction) ([][]*upstream.Course, error) {
+	return listsOf(ctx, objs, loader.Courses, func(o *upstream.ContactEnrollAction) []upstream.Ref {
+		return refs(upstream.KindCourse, o.WorkspaceID(), o.CourseIDs())
+	})
+}
+
+func (contactEnrollActionResolver) Sections(ctx context.Context, objs []*upstream.ContactEnrollAction) ([][]*upstream.CourseSection, error) {
+	return listsOf(ctx, objs, loader.CourseSections, func(o *upstream.ContactEnrollAction) []upstream.Ref {
+		return refs(upstream.KindCourseSection, o.WorkspaceID(), o.SectionIDs())
+	})
+}
+
+func (contactEnrollActionResolver) Filter(ctx context.Context, objs []*upstream.ContactEnrollAction) ([]*upstream.RefineFilter, error) {
+	return related(ctx, objs, loader.RefineFilters.From(ctx), (*upstream.ContactEnrollAction).FilterRef, refineFilterRefFields, upstream.NewRecord[upstream.RefineFilter])
+}
+
+func (contactEnrollActionResolver) Workspace(ctx context.Context, objs []*upstream.ContactEnrollAction) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ContactEnrollAction) string { return o.WorkspaceID() })
+}
+
+// ContactRunWorkflowAction implements [exec.ResolverRoot].
+func (*Resolver) ContactRunWorkflowAction() exec.ContactRunWorkflowActionResolver {
+	return contactRunWorkflowActionResolver{}
+}
+
+type contactRunWorkflowActionResolver struct{}
+
+func (contactRunWorkflowActionResolver) Filter(ctx context.Context, objs []*upstream.ContactRunWorkflowAction) ([]*upstream.RefineFilter, error) {
+	return related(ctx, objs, loader.RefineFilters.From(ctx), (*upstream.ContactRunWorkflowAction).FilterRef, refineFilterRefFields, upstream.NewRecord[upstream.RefineFilter])
+}
+
+func (contactRunWorkflowActionResolver) Workspace(ctx context.Context, objs []*upstream.ContactRunWorkflowAction) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ContactRunWorkflowAction) string { return o.WorkspaceID() })
+}
+
+// ContactUnsubscribeAction implements [exec.ResolverRoot].
+func (*Resolver) ContactUnsubscribeAction() exec.ContactUnsubscribeActionResolver {
+	return contactUnsubscribeActionResolver{}
+}
+
+type contactUnsubscribeActionResolver struct{}
+
+func (contactUnsubscribeActionResolver) Filter(ctx context.Context, objs []*upstream.ContactUnsubscribeAction) ([]*upstream.RefineFilter, error) {
+	return related(ctx, objs, loader.RefineFilters.From(ctx), (*upstream.ContactUnsubscribeAction).FilterRef, refineFilterRefFields, upstream.NewRecord[upstream.RefineFilter])
+}
+
+func (contactUnsubscribeActionResolver) Workspace(ctx context.Context, objs []*upstream.ContactUnsubscribeAction) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ContactUnsubscribeAction) string { return o.WorkspaceID() })
+}
+
+// ContactExportAction implements [exec.ResolverRoot].
+func (*Resolver) ContactExportAction() exec.ContactExportActionResolver {
+	return contactExportActionResolver{}
+}
+
+type contactExportActionResolver struct{}
+
+func (contactExportActionResolver) Filter(ctx context.Context, objs []*upstream.ContactExportAction) ([]*upstream.RefineFilter, error) {
+	return related(ctx, objs, loader.RefineFilters.From(ctx), (*upstream.ContactExportAction).FilterRef, refineFilterRefFields, upstream.NewRecord[upstream.RefineFilter])
+}
+
+func (contactExportActionResolver) Workspace(ctx context.Context, objs []*upstream.ContactExportAction) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ContactExportAction) string { return o.WorkspaceID() })
 }
 
 // ContactTag implements [exec.ResolverRoot].

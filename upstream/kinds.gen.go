@@ -4,69 +4,74 @@ package upstream
 
 // The kinds of records. The text is part of ids that clients keep: it never changes.
 const (
-	KindScheduledEvent         Kind = "scheduled_event"
-	KindBlog                   Kind = "blog"
-	KindBlogPost               Kind = "blog_post"
-	KindBlogTag                Kind = "blog_tag"
-	KindContact                Kind = "contact"
-	KindContactTag             Kind = "contact_tag"
-	KindAppliedContactTag      Kind = "applied_contact_tag"
-	KindCourse                 Kind = "course"
-	KindCourseSection          Kind = "course_section"
-	KindCourseLesson           Kind = "course_lesson"
-	KindCourseEnrollment       Kind = "course_enrollment"
-	KindCourseLessonCompletion Kind = "course_lesson_completion"
-	KindEmailBroadcast         Kind = "email_broadcast"
-	KindEmailTopic             Kind = "email_topic"
-	KindEmailTemplate          Kind = "email_template"
-	KindEmailAddress           Kind = "email_address"
-	KindForm                   Kind = "form"
-	KindFormFieldSet           Kind = "form_field_set"
-	KindFormField              Kind = "form_field"
-	KindFormFieldOption        Kind = "form_field_option"
-	KindFormsSubmission        Kind = "forms_submission"
-	KindFormsSubmissionAnswer  Kind = "forms_submission_answer"
-	KindFormSubmission         Kind = "form_submission"
-	KindFulfillment            Kind = "fulfillment"
-	KindFulfillmentLocation    Kind = "fulfillment_location"
-	KindFunnel                 Kind = "funnel"
-	KindFunnelTag              Kind = "funnel_tag"
-	KindSplitTestStep          Kind = "split_test_step"
-	KindConditionalSplitStep   Kind = "conditional_split_step"
-	KindImage                  Kind = "image"
-	KindOrder                  Kind = "order"
-	KindOrderInvoice           Kind = "order_invoice"
-	KindOrderInvoiceRestock    Kind = "order_invoice_restock"
-	KindOrderTag               Kind = "order_tag"
-	KindAppliedOrderTag        Kind = "applied_order_tag"
-	KindOrderTransaction       Kind = "order_transaction"
-	KindPage                   Kind = "page"
-	KindProduct                Kind = "product"
-	KindProductVariant         Kind = "product_variant"
-	KindProductPrice           Kind = "product_price"
-	KindProductCollection      Kind = "product_collection"
-	KindProductTag             Kind = "product_tag"
-	KindRefineFilter           Kind = "refine_filter"
-	KindSalesPipeline          Kind = "sales_pipeline"
-	KindSalesPipelineStage     Kind = "sales_pipeline_stage"
-	KindSalesOpportunity       Kind = "sales_opportunity"
-	KindSalesOpportunityNote   Kind = "sales_opportunity_note"
-	KindShippingProfile        Kind = "shipping_profile"
-	KindShippingLocationGroup  Kind = "shipping_location_group"
-	KindShippingZone           Kind = "shipping_zone"
-	KindShippingRate           Kind = "shipping_rate"
-	KindShippingRateName       Kind = "shipping_rate_name"
-	KindShippingPackage        Kind = "shipping_package"
-	KindSite                   Kind = "site"
-	KindDomain                 Kind = "domain"
-	KindStore                  Kind = "store"
-	KindTeam                   Kind = "team"
-	KindTheme                  Kind = "theme"
-	KindStyle                  Kind = "style"
-	KindUser                   Kind = "user"
-	KindWebhookEndpoint        Kind = "webhook_endpoint"
-	KindWebhookEvent           Kind = "webhook_event"
-	KindWorkspace              Kind = "workspace"
+	KindScheduledEvent           Kind = "scheduled_event"
+	KindBlog                     Kind = "blog"
+	KindBlogPost                 Kind = "blog_post"
+	KindBlogTag                  Kind = "blog_tag"
+	KindContact                  Kind = "contact"
+	KindContactTagAction         Kind = "contact_tag_action"
+	KindContactEnrollAction      Kind = "contact_enroll_action"
+	KindContactRunWorkflowAction Kind = "contact_run_workflow_action"
+	KindContactUnsubscribeAction Kind = "contact_unsubscribe_action"
+	KindContactExportAction      Kind = "contact_export_action"
+	KindContactTag               Kind = "contact_tag"
+	KindAppliedContactTag        Kind = "applied_contact_tag"
+	KindCourse                   Kind = "course"
+	KindCourseSection            Kind = "course_section"
+	KindCourseLesson             Kind = "course_lesson"
+	KindCourseEnrollment         Kind = "course_enrollment"
+	KindCourseLessonCompletion   Kind = "course_lesson_completion"
+	KindEmailBroadcast           Kind = "email_broadcast"
+	KindEmailTopic               Kind = "email_topic"
+	KindEmailTemplate            Kind = "email_template"
+	KindEmailAddress             Kind = "email_address"
+	KindForm                     Kind = "form"
+	KindFormFieldSet             Kind = "form_field_set"
+	KindFormField                Kind = "form_field"
+	KindFormFieldOption          Kind = "form_field_option"
+	KindFormsSubmission          Kind = "forms_submission"
+	KindFormsSubmissionAnswer    Kind = "forms_submission_answer"
+	KindFormSubmission           Kind = "form_submission"
+	KindFulfillment              Kind = "fulfillment"
+	KindFulfillmentLocation      Kind = "fulfillment_location"
+	KindFunnel                   Kind = "funnel"
+	KindFunnelTag                Kind = "funnel_tag"
+	KindSplitTestStep            Kind = "split_test_step"
+	KindConditionalSplitStep     Kind = "conditional_split_step"
+	KindImage                    Kind = "image"
+	KindOrder                    Kind = "order"
+	KindOrderInvoice             Kind = "order_invoice"
+	KindOrderInvoiceRestock      Kind = "order_invoice_restock"
+	KindOrderTag                 Kind = "order_tag"
+	KindAppliedOrderTag          Kind = "applied_order_tag"
+	KindOrderTransaction         Kind = "order_transaction"
+	KindPage                     Kind = "page"
+	KindProduct                  Kind = "product"
+	KindProductVariant           Kind = "product_variant"
+	KindProductPrice             Kind = "product_price"
+	KindProductCollection        Kind = "product_collection"
+	KindProductTag               Kind = "product_tag"
+	KindRefineFilter             Kind = "refine_filter"
+	KindSalesPipeline            Kind = "sales_pipeline"
+	KindSalesPipelineStage       Kind = "sales_pipeline_stage"
+	KindSalesOpportunity         Kind = "sales_opportunity"
+	KindSalesOpportunityNote     Kind = "sales_opportunity_note"
+	KindShippingProfile          Kind = "shipping_profile"
+	KindShippingLocationGroup    Kind = "shipping_location_group"
+	KindShippingZone             Kind = "shipping_zone"
+	KindShippingRate             Kind = "shipping_rate"
+	KindShippingRateName         Kind = "shipping_rate_name"
+	KindShippingPackage          Kind = "shipping_package"
+	KindSite                     Kind = "site"
+	KindDomain                   Kind = "domain"
+	KindStore                    Kind = "store"
+	KindTeam                     Kind = "team"
+	KindTheme                    Kind = "theme"
+	KindStyle                    Kind = "style"
+	KindUser                     Kind = "user"
+	KindWebhookEndpoint          Kind = "webhook_endpoint"
+	KindWebhookEvent             Kind = "webhook_event"
+	KindWorkspace                Kind = "workspace"
 )
 
 // nestedKinds are the kinds whose paths contain the id of the owner.
@@ -94,8 +99,10 @@ var pathWords = map[string]bool{
 	"domains":                 true,
 	"emails":                  true,
 	"endpoints":               true,
+	"enroll_actions":          true,
 	"enrollments":             true,
 	"events":                  true,
+	"export_actions":          true,
 	"field_sets":              true,
 	"fields":                  true,
 	"form_submissions":        true,
@@ -130,6 +137,7 @@ var pathWords = map[string]bool{
 	"refine_filters":          true,
 	"reorder":                 true,
 	"restocks":                true,
+	"run_workflow_actions":    true,
 	"sales":                   true,
 	"scheduled_events":        true,
 	"sections":                true,
@@ -143,6 +151,7 @@ var pathWords = map[string]bool{
 	"stores":                  true,
 	"styles":                  true,
 	"submissions":             true,
+	"tag_actions":             true,
 	"tags":                    true,
 	"teams":                   true,
 	"templates":               true,
@@ -150,6 +159,7 @@ var pathWords = map[string]bool{
 	"topics":                  true,
 	"transactions":            true,
 	"unarchive":               true,
+	"unsubscribe_actions":     true,
 	"upsert":                  true,
 	"users":                   true,
 	"variants":                true,

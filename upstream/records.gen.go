@@ -9,6 +9,8 @@ import (
 
 var blogPostVisibilityWords = []string{"draft", "members_only", "public", "scheduled"}
 
+var contactTagActionTypeWords = []string{"add", "remove"}
+
 var emailBroadcastStatusWords = []string{"canceled", "complete", "draft", "paused", "scheduled", "sending", "unhealthy"}
 
 var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
@@ -58,6 +60,11 @@ var types = []*RowType{
 	&contactVisitsType,
 	&visitType,
 	&emailEngagementType,
+	&contactTagActionType,
+	&contactEnrollActionType,
+	&contactRunWorkflowActionType,
+	&contactUnsubscribeActionType,
+	&contactExportActionType,
 	&contactTagType,
 	&contactTaggingType,
 	&appliedContactTagType,
@@ -514,6 +521,202 @@ var emailEngagementType = RowType{name: "EmailEngagement", keys: []key{
 	{name: "last_email_sent_at", shape: asTime, field: "lastEmailSentAt"},
 	{name: "last_email_opened_at", shape: asTime, field: "lastEmailOpenedAt"},
 	{name: "last_email_clicked_at", shape: asTime, field: "lastEmailClickedAt"},
+}}
+
+// ContactTagAction is a row of the graph's type ContactTagAction. Adds tags to contacts, or removes tags from them (2026 API).
+type ContactTagAction struct{ Row }
+
+func (*ContactTagAction) describe() *RowType { return &contactTagActionType }
+
+func (r *ContactTagAction) TargetCount() *int        { return r.integer("target_count") }
+func (r *ContactTagAction) PerformedCount() *int     { return r.integer("performed_count") }
+func (r *ContactTagAction) TargetAll() *bool         { return r.boolean("target_all") }
+func (r *ContactTagAction) TargetIDs() []string      { return r.texts("target_ids") }
+func (r *ContactTagAction) ScheduledFor() *time.Time { return r.time("scheduled_for") }
+func (r *ContactTagAction) StartedAt() *time.Time    { return r.time("started_at") }
+func (r *ContactTagAction) CompletedAt() *time.Time  { return r.time("completed_at") }
+func (r *ContactTagAction) CreatedByID() *string     { return r.textOrNil("created_by_id") }
+func (r *ContactTagAction) ActionType() *string      { return r.textOrNil("action_type") }
+func (r *ContactTagAction) TagIDs() []string         { return r.texts("tag_ids") }
+func (r *ContactTagAction) FilterID() string         { return r.related("filter_id", "") }
+func (r *ContactTagAction) FilterRef() Ref {
+	return Ref{Kind: KindRefineFilter, Parent: r.parent, ID: r.FilterID()}
+}
+func (r *ContactTagAction) WorkspaceID() string { return r.parent }
+
+var contactTagActionType = RowType{name: "ContactTagAction", kind: "contact_tag_action", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "target_count", shape: asInt, field: "targetCount"},
+	{name: "performed_count", shape: asInt, field: "performedCount"},
+	{name: "target_all", shape: asBoolean, field: "targetAll"},
+	{name: "target_ids", shape: asTexts, field: "targetIds"},
+	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
+	{name: "started_at", shape: asTime, field: "startedAt"},
+	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "created_by_id", field: "createdById"},
+	{name: "action_type", field: "actionType", raw: "rawActionType", words: contactTagActionTypeWords, also: []string{"raw_action_type"}},
+	{name: "tag_ids", shape: asTexts, field: "tagIds"},
+	{name: "filter_id"},
+}}
+
+// ContactEnrollAction is a row of the graph's type ContactEnrollAction. Enrolls contacts in sections of courses (2026 API).
+type ContactEnrollAction struct{ Row }
+
+func (*ContactEnrollAction) describe() *RowType { return &contactEnrollActionType }
+
+func (r *ContactEnrollAction) TargetCount() *int        { return r.integer("target_count") }
+func (r *ContactEnrollAction) PerformedCount() *int     { return r.integer("performed_count") }
+func (r *ContactEnrollAction) TargetAll() *bool         { return r.boolean("target_all") }
+func (r *ContactEnrollAction) TargetIDs() []string      { return r.texts("target_ids") }
+func (r *ContactEnrollAction) ScheduledFor() *time.Time { return r.time("scheduled_for") }
+func (r *ContactEnrollAction) StartedAt() *time.Time    { return r.time("started_at") }
+func (r *ContactEnrollAction) CompletedAt() *time.Time  { return r.time("completed_at") }
+func (r *ContactEnrollAction) CreatedByID() *string     { return r.textOrNil("created_by_id") }
+func (r *ContactEnrollAction) CourseIDs() []string      { return r.texts("course_ids") }
+func (r *ContactEnrollAction) SectionIDs() []string     { return r.texts("section_ids") }
+func (r *ContactEnrollAction) FilterID() string         { return r.related("filter_id", "") }
+func (r *ContactEnrollAction) FilterRef() Ref {
+	return Ref{Kind: KindRefineFilter, Parent: r.parent, ID: r.FilterID()}
+}
+func (r *ContactEnrollAction) WorkspaceID() string { return r.parent }
+
+var contactEnrollActionType = RowType{name: "ContactEnrollAction", kind: "contact_enroll_action", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "target_count", shape: asInt, field: "targetCount"},
+	{name: "performed_count", shape: asInt, field: "performedCount"},
+	{name: "target_all", shape: asBoolean, field: "targetAll"},
+	{name: "target_ids", shape: asTexts, field: "targetIds"},
+	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
+	{name: "started_at", shape: asTime, field: "startedAt"},
+	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "created_by_id", field: "createdById"},
+	{name: "course_ids", shape: asTexts, field: "courseIds"},
+	{name: "section_ids", shape: asTexts, field: "sectionIds"},
+	{name: "filter_id"},
+}}
+
+// ContactRunWorkflowAction is a row of the graph's type ContactRunWorkflowAction. Runs a workflow for contacts (2026 API).
+type ContactRunWorkflowAction struct{ Row }
+
+func (*ContactRunWorkflowAction) describe() *RowType { return &contactRunWorkflowActionType }
+
+func (r *ContactRunWorkflowAction) TargetCount() *int        { return r.integer("target_count") }
+func (r *ContactRunWorkflowAction) PerformedCount() *int     { return r.integer("performed_count") }
+func (r *ContactRunWorkflowAction) TargetAll() *bool         { return r.boolean("target_all") }
+func (r *ContactRunWorkflowAction) TargetIDs() []string      { return r.texts("target_ids") }
+func (r *ContactRunWorkflowAction) ScheduledFor() *time.Time { return r.time("scheduled_for") }
+func (r *ContactRunWorkflowAction) StartedAt() *time.Time    { return r.time("started_at") }
+func (r *ContactRunWorkflowAction) CompletedAt() *time.Time  { return r.time("completed_at") }
+func (r *ContactRunWorkflowAction) CreatedByID() *string     { return r.textOrNil("created_by_id") }
+func (r *ContactRunWorkflowAction) WorkflowID() *string      { return r.textOrNil("workflow_id") }
+func (r *ContactRunWorkflowAction) ForceRun() *bool          { return r.boolean("force_run") }
+func (r *ContactRunWorkflowAction) FilterID() string         { return r.related("filter_id", "") }
+func (r *ContactRunWorkflowAction) FilterRef() Ref {
+	return Ref{Kind: KindRefineFilter, Parent: r.parent, ID: r.FilterID()}
+}
+func (r *ContactRunWorkflowAction) WorkspaceID() string { return r.parent }
+
+var contactRunWorkflowActionType = RowType{name: "ContactRunWorkflowAction", kind: "contact_run_workflow_action", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "target_count", shape: asInt, field: "targetCount"},
+	{name: "performed_count", shape: asInt, field: "performedCount"},
+	{name: "target_all", shape: asBoolean, field: "targetAll"},
+	{name: "target_ids", shape: asTexts, field: "targetIds"},
+	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
+	{name: "started_at", shape: asTime, field: "startedAt"},
+	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "created_by_id", field: "createdById"},
+	{name: "workflow_id", field: "workflowId"},
+	{name: "force_run", shape: asBoolean, field: "forceRun"},
+	{name: "filter_id"},
+}}
+
+// ContactUnsubscribeAction is a row of the graph's type ContactUnsubscribeAction. Unsubscribes contacts from e-mails (2026 API).
+type ContactUnsubscribeAction struct{ Row }
+
+func (*ContactUnsubscribeAction) describe() *RowType { return &contactUnsubscribeActionType }
+
+func (r *ContactUnsubscribeAction) TargetCount() *int        { return r.integer("target_count") }
+func (r *ContactUnsubscribeAction) PerformedCount() *int     { return r.integer("performed_count") }
+func (r *ContactUnsubscribeAction) TargetAll() *bool         { return r.boolean("target_all") }
+func (r *ContactUnsubscribeAction) TargetIDs() []string      { return r.texts("target_ids") }
+func (r *ContactUnsubscribeAction) ScheduledFor() *time.Time { return r.time("scheduled_for") }
+func (r *ContactUnsubscribeAction) StartedAt() *time.Time    { return r.time("started_at") }
+func (r *ContactUnsubscribeAction) CompletedAt() *time.Time  { return r.time("completed_at") }
+func (r *ContactUnsubscribeAction) CreatedByID() *string     { return r.textOrNil("created_by_id") }
+func (r *ContactUnsubscribeAction) FilterID() string         { return r.related("filter_id", "") }
+func (r *ContactUnsubscribeAction) FilterRef() Ref {
+	return Ref{Kind: KindRefineFilter, Parent: r.parent, ID: r.FilterID()}
+}
+func (r *ContactUnsubscribeAction) WorkspaceID() string { return r.parent }
+
+var contactUnsubscribeActionType = RowType{name: "ContactUnsubscribeAction", kind: "contact_unsubscribe_action", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "target_count", shape: asInt, field: "targetCount"},
+	{name: "performed_count", shape: asInt, field: "performedCount"},
+	{name: "target_all", shape: asBoolean, field: "targetAll"},
+	{name: "target_ids", shape: asTexts, field: "targetIds"},
+	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
+	{name: "started_at", shape: asTime, field: "startedAt"},
+	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "created_by_id", field: "createdById"},
+	{name: "filter_id"},
+}}
+
+// ContactExportAction is a row of the graph's type ContactExportAction. Exports contacts as a CSV file (2026 API).
+type ContactExportAction struct{ Row }
+
+func (*ContactExportAction) describe() *RowType { return &contactExportActionType }
+
+func (r *ContactExportAction) TargetCount() *int        { return r.integer("target_count") }
+func (r *ContactExportAction) PerformedCount() *int     { return r.integer("performed_count") }
+func (r *ContactExportAction) TargetAll() *bool         { return r.boolean("target_all") }
+func (r *ContactExportAction) TargetIDs() []string      { return r.texts("target_ids") }
+func (r *ContactExportAction) ScheduledFor() *time.Time { return r.time("scheduled_for") }
+func (r *ContactExportAction) StartedAt() *time.Time    { return r.time("started_at") }
+func (r *ContactExportAction) CompletedAt() *time.Time  { return r.time("completed_at") }
+func (r *ContactExportAction) CreatedByID() *string     { return r.textOrNil("created_by_id") }
+func (r *ContactExportAction) Fields() []string         { return r.texts("fields") }
+func (r *ContactExportAction) FileURL() *string         { return r.textOrNil("file_url") }
+func (r *ContactExportAction) FilterID() string         { return r.related("filter_id", "") }
+func (r *ContactExportAction) FilterRef() Ref {
+	return Ref{Kind: KindRefineFilter, Parent: r.parent, ID: r.FilterID()}
+}
+func (r *ContactExportAction) WorkspaceID() string { return r.parent }
+
+var contactExportActionType = RowType{name: "ContactExportAction", kind: "contact_export_action", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "target_count", shape: asInt, field: "targetCount"},
+	{name: "performed_count", shape: asInt, field: "performedCount"},
+	{name: "target_all", shape: asBoolean, field: "targetAll"},
+	{name: "target_ids", shape: asTexts, field: "targetIds"},
+	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
+	{name: "started_at", shape: asTime, field: "startedAt"},
+	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "created_by_id", field: "createdById"},
+	{name: "fields", shape: asTexts, field: "fields"},
+	{name: "file_url", field: "fileUrl"},
+	{name: "filter_id"},
 }}
 
 // ContactTag is a row of the graph's type ContactTag. A tag for contacts.

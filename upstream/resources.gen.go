@@ -102,6 +102,116 @@ func (c *Client) DeleteContact(ctx context.Context, p Place, id string) error {
 	return deletedIn(ctx, c, p, id, (*Client).Contact, "", "contacts", id)
 }
 
+// ContactTagActions lists the contact tag actions of a workspace.
+func (c *Client) ContactTagActions(ctx context.Context, p Place, q Query) (*Page[ContactTagAction], error) {
+	return listIn[ContactTagAction](ctx, c, p, q, "workspaces", thisWorkspace, "contacts", "tag_actions")
+}
+
+// ContactTagAction fetches a contact tag action by its raw or public id.
+func (c *Client) ContactTagAction(ctx context.Context, p Place, id string) (*ContactTagAction, error) {
+	return oneIn[ContactTagAction](ctx, c, p, "contacts", "tag_actions", id)
+}
+
+// CreateContactTagAction creates a contact tag action with the attributes of the body `contacts_tag_action` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateContactTagAction(ctx context.Context, p Place, attributes any) (*ContactTagAction, error) {
+	row, _, err := createdIn[ContactTagAction](ctx, c, p, "contacts_tag_action", attributes, false, "workspaces", thisWorkspace, "contacts", "tag_actions")
+	return row, err
+}
+
+// DeleteContactTagAction deletes a contact tag action, given by its raw or public id.
+func (c *Client) DeleteContactTagAction(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ContactTagAction, "", "contacts", "tag_actions", id)
+}
+
+// ContactEnrollActions lists the contact enroll actions of a workspace.
+func (c *Client) ContactEnrollActions(ctx context.Context, p Place, q Query) (*Page[ContactEnrollAction], error) {
+	return listIn[ContactEnrollAction](ctx, c, p, q, "workspaces", thisWorkspace, "contacts", "enroll_actions")
+}
+
+// ContactEnrollAction fetches a contact enroll action by its raw or public id.
+func (c *Client) ContactEnrollAction(ctx context.Context, p Place, id string) (*ContactEnrollAction, error) {
+	return oneIn[ContactEnrollAction](ctx, c, p, "contacts", "enroll_actions", id)
+}
+
+// CreateContactEnrollAction creates a contact enroll action with the attributes of the body `contacts_enroll_action` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateContactEnrollAction(ctx context.Context, p Place, attributes any) (*ContactEnrollAction, error) {
+	row, _, err := createdIn[ContactEnrollAction](ctx, c, p, "contacts_enroll_action", attributes, false, "workspaces", thisWorkspace, "contacts", "enroll_actions")
+	return row, err
+}
+
+// DeleteContactEnrollAction deletes a contact enroll action, given by its raw or public id.
+func (c *Client) DeleteContactEnrollAction(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ContactEnrollAction, "", "contacts", "enroll_actions", id)
+}
+
+// ContactRunWorkflowActions lists the contact run workflow actions of a workspace.
+func (c *Client) ContactRunWorkflowActions(ctx context.Context, p Place, q Query) (*Page[ContactRunWorkflowAction], error) {
+	return listIn[ContactRunWorkflowAction](ctx, c, p, q, "workspaces", thisWorkspace, "contacts", "run_workflow_actions")
+}
+
+// ContactRunWorkflowAction fetches a contact run workflow action by its raw or public id.
+func (c *Client) ContactRunWorkflowAction(ctx context.Context, p Place, id string) (*ContactRunWorkflowAction, error) {
+	return oneIn[ContactRunWorkflowAction](ctx, c, p, "contacts", "run_workflow_actions", id)
+}
+
+// CreateContactRunWorkflowAction creates a contact run workflow action with the attributes of the body `contacts_run_workflow_action` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateContactRunWorkflowAction(ctx context.Context, p Place, attributes any) (*ContactRunWorkflowAction, error) {
+	row, _, err := createdIn[ContactRunWorkflowAction](ctx, c, p, "contacts_run_workflow_action", attributes, false, "workspaces", thisWorkspace, "contacts", "run_workflow_actions")
+	return row, err
+}
+
+// DeleteContactRunWorkflowAction deletes a contact run workflow action, given by its raw or public id.
+func (c *Client) DeleteContactRunWorkflowAction(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ContactRunWorkflowAction, "", "contacts", "run_workflow_actions", id)
+}
+
+// ContactUnsubscribeActions lists the contact unsubscribe actions of a workspace.
+func (c *Client) ContactUnsubscribeActions(ctx context.Context, p Place, q Query) (*Page[ContactUnsubscribeAction], error) {
+	return listIn[ContactUnsubscribeAction](ctx, c, p, q, "workspaces", thisWorkspace, "contacts", "unsubscribe_actions")
+}
+
+// ContactUnsubscribeAction fetches a contact unsubscribe action by its raw or public id.
+func (c *Client) ContactUnsubscribeAction(ctx context.Context, p Place, id string) (*ContactUnsubscribeAction, error) {
+	return oneIn[ContactUnsubscribeAction](ctx, c, p, "contacts", "unsubscribe_actions", id)
+}
+
+// CreateContactUnsubscribeAction creates a contact unsubscribe action with the attributes of the body `contacts_unsubscribe_action` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateContactUnsubscribeAction(ctx context.Context, p Place, attributes any) (*ContactUnsubscribeAction, error) {
+	row, _, err := createdIn[ContactUnsubscribeAction](ctx, c, p, "contacts_unsubscribe_action", attributes, false, "workspaces", thisWorkspace, "contacts", "unsubscribe_actions")
+	return row, err
+}
+
+// DeleteContactUnsubscribeAction deletes a contact unsubscribe action, given by its raw or public id.
+func (c *Client) DeleteContactUnsubscribeAction(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ContactUnsubscribeAction, "", "contacts", "unsubscribe_actions", id)
+}
+
+// ContactExportActions lists the contact export actions of a workspace.
+func (c *Client) ContactExportActions(ctx context.Context, p Place, q Query) (*Page[ContactExportAction], error) {
+	return listIn[ContactExportAction](ctx, c, p, q, "workspaces", thisWorkspace, "contacts", "export_actions")
+}
+
+// ContactExportAction fetches a contact export action by its raw or public id.
+func (c *Client) ContactExportAction(ctx context.Context, p Place, id string) (*ContactExportAction, error) {
+	return oneIn[ContactExportAction](ctx, c, p, "contacts", "export_actions", id)
+}
+
+// CreateContactExportAction creates a contact export action with the attributes of the body `contacts_export_action` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateContactExportAction(ctx context.Context, p Place, attributes any) (*ContactExportAction, error) {
+	row, _, err := createdIn[ContactExportAction](ctx, c, p, "contacts_export_action", attributes, false, "workspaces", thisWorkspace, "contacts", "export_actions")
+	return row, err
+}
+
+// DeleteContactExportAction deletes a contact export action, given by its raw or public id.
+func (c *Client) DeleteContactExportAction(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ContactExportAction, "", "contacts", "export_actions", id)
+}
+
 // ContactTags lists the contact tags of a workspace. Filter keys: id, name.
 func (c *Client) ContactTags(ctx context.Context, p Place, q Query) (*Page[ContactTag], error) {
 	return listIn[ContactTag](ctx, c, p, q, "workspaces", thisWorkspace, "contacts", "tags")

@@ -5499,6 +5499,26 @@ func (ec *executionContext) unmarshalNUpdateCourseSectionInput2map(ctx context.C
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalOCourse2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.Course) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "Course", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx context.Context, sel ast.SelectionSet, v *upstream.Course) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -5569,6 +5589,26 @@ func (ec *executionContext) marshalOCourseLessonConnection2ᚖgithubᚗcomᚋfun
 		return graphql.Null
 	}
 	return ec._CourseLessonConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCourseSection2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSectionᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.CourseSection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "CourseSection", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseSection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSection(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOCourseSection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSection(ctx context.Context, sel ast.SelectionSet, v *upstream.CourseSection) graphql.Marshaler {

@@ -304,6 +304,225 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().RedactContact(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"ContactTagAction.tags": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactTagAction_tags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.ContactTagAction().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactTagAction { return (*upstream.ContactTagAction)(r) })))
+		},
+	},
+	"ContactTagAction.filter": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactTagAction_filter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactTagAction().Filter(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactTagAction { return (*upstream.ContactTagAction)(r) })))
+		},
+	},
+	"ContactTagAction.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactTagAction_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactTagAction().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactTagAction { return (*upstream.ContactTagAction)(r) })))
+		},
+	},
+	"Workspace.contactTagActions": {
+		context: (*executionContext).fieldContext_Workspace_contactTagActions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ContactTagActions(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.contactTagAction": {
+		context: (*executionContext).fieldContext_Query_contactTagAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ContactTagAction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createContactTagAction": {
+		context: (*executionContext).fieldContext_Mutation_createContactTagAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateContactTagAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteContactTagAction": {
+		context: (*executionContext).fieldContext_Mutation_deleteContactTagAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteContactTagAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ContactEnrollAction.courses": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactEnrollAction_courses,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.ContactEnrollAction().Courses(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactEnrollAction { return (*upstream.ContactEnrollAction)(r) })))
+		},
+	},
+	"ContactEnrollAction.sections": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactEnrollAction_sections,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.ContactEnrollAction().Sections(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactEnrollAction { return (*upstream.ContactEnrollAction)(r) })))
+		},
+	},
+	"ContactEnrollAction.filter": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactEnrollAction_filter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactEnrollAction().Filter(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactEnrollAction { return (*upstream.ContactEnrollAction)(r) })))
+		},
+	},
+	"ContactEnrollAction.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactEnrollAction_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactEnrollAction().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactEnrollAction { return (*upstream.ContactEnrollAction)(r) })))
+		},
+	},
+	"Workspace.contactEnrollActions": {
+		context: (*executionContext).fieldContext_Workspace_contactEnrollActions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ContactEnrollActions(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.contactEnrollAction": {
+		context: (*executionContext).fieldContext_Query_contactEnrollAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ContactEnrollAction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createContactEnrollAction": {
+		context: (*executionContext).fieldContext_Mutation_createContactEnrollAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateContactEnrollAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteContactEnrollAction": {
+		context: (*executionContext).fieldContext_Mutation_deleteContactEnrollAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteContactEnrollAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ContactRunWorkflowAction.filter": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactRunWorkflowAction_filter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactRunWorkflowAction().Filter(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactRunWorkflowAction {
+				return (*upstream.ContactRunWorkflowAction)(r)
+			})))
+		},
+	},
+	"ContactRunWorkflowAction.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactRunWorkflowAction_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactRunWorkflowAction().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactRunWorkflowAction {
+				return (*upstream.ContactRunWorkflowAction)(r)
+			})))
+		},
+	},
+	"Workspace.contactRunWorkflowActions": {
+		context: (*executionContext).fieldContext_Workspace_contactRunWorkflowActions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ContactRunWorkflowActions(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.contactRunWorkflowAction": {
+		context: (*executionContext).fieldContext_Query_contactRunWorkflowAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ContactRunWorkflowAction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createContactRunWorkflowAction": {
+		context: (*executionContext).fieldContext_Mutation_createContactRunWorkflowAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateContactRunWorkflowAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteContactRunWorkflowAction": {
+		context: (*executionContext).fieldContext_Mutation_deleteContactRunWorkflowAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteContactRunWorkflowAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ContactUnsubscribeAction.filter": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactUnsubscribeAction_filter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactUnsubscribeAction().Filter(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactUnsubscribeAction {
+				return (*upstream.ContactUnsubscribeAction)(r)
+			})))
+		},
+	},
+	"ContactUnsubscribeAction.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactUnsubscribeAction_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactUnsubscribeAction().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactUnsubscribeAction {
+				return (*upstream.ContactUnsubscribeAction)(r)
+			})))
+		},
+	},
+	"Workspace.contactUnsubscribeActions": {
+		context: (*executionContext).fieldContext_Workspace_contactUnsubscribeActions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ContactUnsubscribeActions(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.contactUnsubscribeAction": {
+		context: (*executionContext).fieldContext_Query_contactUnsubscribeAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ContactUnsubscribeAction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createContactUnsubscribeAction": {
+		context: (*executionContext).fieldContext_Mutation_createContactUnsubscribeAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateContactUnsubscribeAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteContactUnsubscribeAction": {
+		context: (*executionContext).fieldContext_Mutation_deleteContactUnsubscribeAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteContactUnsubscribeAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ContactExportAction.filter": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactExportAction_filter,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactExportAction().Filter(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactExportAction { return (*upstream.ContactExportAction)(r) })))
+		},
+	},
+	"ContactExportAction.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactExportAction_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactExportAction().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactExportAction { return (*upstream.ContactExportAction)(r) })))
+		},
+	},
+	"Workspace.contactExportActions": {
+		context: (*executionContext).fieldContext_Workspace_contactExportActions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ContactExportActions(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.contactExportAction": {
+		context: (*executionContext).fieldContext_Query_contactExportAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ContactExportAction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.createContactExportAction": {
+		context: (*executionContext).fieldContext_Mutation_createContactExportAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateContactExportAction(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteContactExportAction": {
+		context: (*executionContext).fieldContext_Mutation_deleteContactExportAction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteContactExportAction(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"ContactTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ContactTag_workspace,

@@ -9,128 +9,138 @@ import (
 // The loaders of workspace resources: records by id, lists, and children. Rows of lists are
 // primed for loads by id.
 var (
-	ScheduledEvents         = newResource[upstream.ScheduledEvent](nil, nil)
-	Blogs                   = newResource(fromWorkspace((*upstream.Client).Blog), nil)
-	BlogPosts               = newResource(fromWorkspace((*upstream.Client).BlogPost), nil).ownedBy((*upstream.BlogPost).Owner, 0)
-	BlogTags                = newResource(fromWorkspace((*upstream.Client).BlogTag), nil).ownedBy((*upstream.BlogTag).Owner, 0)
-	Contacts                = newResource(fromWorkspace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
-	ContactTags             = newResource(fromWorkspace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
-	AppliedContactTags      = newResource(fromWorkspace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
-	Courses                 = newResource(fromWorkspace((*upstream.Client).Course), nil)
-	CourseSections          = newResource(fromWorkspace((*upstream.Client).CourseSection), nil).ownedBy((*upstream.CourseSection).Owner, 0)
-	CourseLessons           = newResource(fromWorkspace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
-	CourseEnrollments       = newResource(fromWorkspace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
-	CourseLessonCompletions = newResource(fromWorkspace((*upstream.Client).CourseLessonCompletion), nil).ownedBy((*upstream.CourseLessonCompletion).Owner, 1)
-	EmailBroadcasts         = newResource(fromWorkspace((*upstream.Client).EmailBroadcast), byFilter((*upstream.Client).EmailBroadcasts))
-	EmailTopics             = newResource(fromWorkspace((*upstream.Client).EmailTopic), nil)
-	EmailTemplates          = newResource(fromWorkspace((*upstream.Client).EmailTemplate), nil)
-	EmailAddresses          = newResource[upstream.EmailAddress](nil, nil)
-	Forms                   = newResource(fromWorkspace((*upstream.Client).Form), nil)
-	FormFieldSets           = newResource(fromWorkspace((*upstream.Client).FormFieldSet), nil).ownedBy((*upstream.FormFieldSet).Owner, 0)
-	FormFields              = newResource(fromWorkspace((*upstream.Client).FormField), nil).ownedBy((*upstream.FormField).Owner, 1)
-	FormFieldOptions        = newResource(fromWorkspace((*upstream.Client).FormFieldOption), nil).ownedBy((*upstream.FormFieldOption).Owner, 2)
-	FormsSubmissions        = newResource(fromWorkspace((*upstream.Client).FormsSubmission), nil).ownedBy((*upstream.FormsSubmission).Owner, 0)
-	FormsSubmissionAnswers  = newResource(fromWorkspace((*upstream.Client).FormsSubmissionAnswer), nil).ownedBy((*upstream.FormsSubmissionAnswer).Owner, 1)
-	FormSubmissions         = newResource(fromWorkspace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
-	Fulfillments            = newResource(fromWorkspace((*upstream.Client).Fulfillment), nil)
-	FulfillmentLocations    = newResource(fromWorkspace((*upstream.Client).FulfillmentLocation), nil)
-	Funnels                 = newResource(fromWorkspace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
-	FunnelTags              = newResource(fromWorkspace((*upstream.Client).FunnelTag), byFilter((*upstream.Client).FunnelTags))
-	SplitTestSteps          = newResource(fromWorkspace((*upstream.Client).SplitTestStep), nil).ownedBy((*upstream.SplitTestStep).Owner, 0)
-	ConditionalSplitSteps   = newResource(fromWorkspace((*upstream.Client).ConditionalSplitStep), nil).ownedBy((*upstream.ConditionalSplitStep).Owner, 0)
-	Images                  = newResource(fromWorkspace((*upstream.Client).Image), nil)
-	Orders                  = newResource(fromWorkspace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
-	OrderInvoices           = newResource(fromWorkspace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
-	OrderInvoiceRestocks    = newResource(fromWorkspace((*upstream.Client).OrderInvoiceRestock), nil)
-	OrderTags               = newResource(fromWorkspace((*upstream.Client).OrderTag), nil)
-	AppliedOrderTags        = newResource(fromWorkspace((*upstream.Client).AppliedOrderTag), nil).ownedBy((*upstream.AppliedOrderTag).Owner, 0)
-	OrderTransactions       = newResource(fromWorkspace((*upstream.Client).OrderTransaction), nil).ownedBy((*upstream.OrderTransaction).Owner, 0)
-	Pages                   = newResource(fromWorkspace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
-	Products                = newResource(fromWorkspace((*upstream.Client).Product), byFilter((*upstream.Client).Products))
-	ProductVariants         = newResource(fromWorkspace((*upstream.Client).ProductVariant), nil).ownedBy((*upstream.ProductVariant).Owner, 0)
-	ProductPrices           = newResource(fromWorkspace((*upstream.Client).ProductPrice), nil).ownedBy((*upstream.ProductPrice).Owner, 1)
-	ProductCollections      = newResource(fromWorkspace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
-	ProductTags             = newResource(fromWorkspace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
-	RefineFilters           = newResource(fromWorkspace((*upstream.Client).RefineFilter), nil)
-	SalesPipelines          = newResource(fromWorkspace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
-	SalesPipelineStages     = newResource(fromWorkspace((*upstream.Client).SalesPipelineStage), nil).ownedBy((*upstream.SalesPipelineStage).Owner, 0)
-	SalesOpportunities      = newResource(fromWorkspace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
-	SalesOpportunityNotes   = newResource(fromWorkspace((*upstream.Client).SalesOpportunityNote), nil).ownedBy((*upstream.SalesOpportunityNote).Owner, 0)
-	ShippingProfiles        = newResource(fromWorkspace((*upstream.Client).ShippingProfile), nil)
-	ShippingLocationGroups  = newResource(fromWorkspace((*upstream.Client).ShippingLocationGroup), nil).ownedBy((*upstream.ShippingLocationGroup).Owner, 0)
-	ShippingZones           = newResource(fromWorkspace((*upstream.Client).ShippingZone), nil).ownedBy((*upstream.ShippingZone).Owner, 1)
-	ShippingRates           = newResource(fromWorkspace((*upstream.Client).ShippingRate), nil).ownedBy((*upstream.ShippingRate).Owner, 2)
-	ShippingRateNames       = newResource(fromWorkspace((*upstream.Client).ShippingRateName), nil)
-	ShippingPackages        = newResource(fromWorkspace((*upstream.Client).ShippingPackage), nil)
-	Sites                   = newResource[upstream.Site](nil, nil)
-	Domains                 = newResource(fromWorkspace((*upstream.Client).Domain), nil)
-	Stores                  = newResource(fromWorkspace((*upstream.Client).Store), nil)
-	Themes                  = newResource(fromWorkspace((*upstream.Client).Theme), nil)
-	Styles                  = newResource[upstream.Style](nil, nil)
-	WebhookEndpoints        = newResource(fromWorkspace((*upstream.Client).WebhookEndpoint), nil)
-	WebhookEvents           = newResource(fromWorkspace((*upstream.Client).WebhookEvent), nil)
+	ScheduledEvents           = newResource[upstream.ScheduledEvent](nil, nil)
+	Blogs                     = newResource(fromWorkspace((*upstream.Client).Blog), nil)
+	BlogPosts                 = newResource(fromWorkspace((*upstream.Client).BlogPost), nil).ownedBy((*upstream.BlogPost).Owner, 0)
+	BlogTags                  = newResource(fromWorkspace((*upstream.Client).BlogTag), nil).ownedBy((*upstream.BlogTag).Owner, 0)
+	Contacts                  = newResource(fromWorkspace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
+	ContactTagActions         = newResource(fromWorkspace((*upstream.Client).ContactTagAction), nil)
+	ContactEnrollActions      = newResource(fromWorkspace((*upstream.Client).ContactEnrollAction), nil)
+	ContactRunWorkflowActions = newResource(fromWorkspace((*upstream.Client).ContactRunWorkflowAction), nil)
+	ContactUnsubscribeActions = newResource(fromWorkspace((*upstream.Client).ContactUnsubscribeAction), nil)
+	ContactExportActions      = newResource(fromWorkspace((*upstream.Client).ContactExportAction), nil)
+	ContactTags               = newResource(fromWorkspace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
+	AppliedContactTags        = newResource(fromWorkspace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
+	Courses                   = newResource(fromWorkspace((*upstream.Client).Course), nil)
+	CourseSections            = newResource(fromWorkspace((*upstream.Client).CourseSection), nil).ownedBy((*upstream.CourseSection).Owner, 0)
+	CourseLessons             = newResource(fromWorkspace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
+	CourseEnrollments         = newResource(fromWorkspace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
+	CourseLessonCompletions   = newResource(fromWorkspace((*upstream.Client).CourseLessonCompletion), nil).ownedBy((*upstream.CourseLessonCompletion).Owner, 1)
+	EmailBroadcasts           = newResource(fromWorkspace((*upstream.Client).EmailBroadcast), byFilter((*upstream.Client).EmailBroadcasts))
+	EmailTopics               = newResource(fromWorkspace((*upstream.Client).EmailTopic), nil)
+	EmailTemplates            = newResource(fromWorkspace((*upstream.Client).EmailTemplate), nil)
+	EmailAddresses            = newResource[upstream.EmailAddress](nil, nil)
+	Forms                     = newResource(fromWorkspace((*upstream.Client).Form), nil)
+	FormFieldSets             = newResource(fromWorkspace((*upstream.Client).FormFieldSet), nil).ownedBy((*upstream.FormFieldSet).Owner, 0)
+	FormFields                = newResource(fromWorkspace((*upstream.Client).FormField), nil).ownedBy((*upstream.FormField).Owner, 1)
+	FormFieldOptions          = newResource(fromWorkspace((*upstream.Client).FormFieldOption), nil).ownedBy((*upstream.FormFieldOption).Owner, 2)
+	FormsSubmissions          = newResource(fromWorkspace((*upstream.Client).FormsSubmission), nil).ownedBy((*upstream.FormsSubmission).Owner, 0)
+	FormsSubmissionAnswers    = newResource(fromWorkspace((*upstream.Client).FormsSubmissionAnswer), nil).ownedBy((*upstream.FormsSubmissionAnswer).Owner, 1)
+	FormSubmissions           = newResource(fromWorkspace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
+	Fulfillments              = newResource(fromWorkspace((*upstream.Client).Fulfillment), nil)
+	FulfillmentLocations      = newResource(fromWorkspace((*upstream.Client).FulfillmentLocation), nil)
+	Funnels                   = newResource(fromWorkspace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
+	FunnelTags                = newResource(fromWorkspace((*upstream.Client).FunnelTag), byFilter((*upstream.Client).FunnelTags))
+	SplitTestSteps            = newResource(fromWorkspace((*upstream.Client).SplitTestStep), nil).ownedBy((*upstream.SplitTestStep).Owner, 0)
+	ConditionalSplitSteps     = newResource(fromWorkspace((*upstream.Client).ConditionalSplitStep), nil).ownedBy((*upstream.ConditionalSplitStep).Owner, 0)
+	Images                    = newResource(fromWorkspace((*upstream.Client).Image), nil)
+	Orders                    = newResource(fromWorkspace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
+	OrderInvoices             = newResource(fromWorkspace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
+	OrderInvoiceRestocks      = newResource(fromWorkspace((*upstream.Client).OrderInvoiceRestock), nil)
+	OrderTags                 = newResource(fromWorkspace((*upstream.Client).OrderTag), nil)
+	AppliedOrderTags          = newResource(fromWorkspace((*upstream.Client).AppliedOrderTag), nil).ownedBy((*upstream.AppliedOrderTag).Owner, 0)
+	OrderTransactions         = newResource(fromWorkspace((*upstream.Client).OrderTransaction), nil).ownedBy((*upstream.OrderTransaction).Owner, 0)
+	Pages                     = newResource(fromWorkspace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
+	Products                  = newResource(fromWorkspace((*upstream.Client).Product), byFilter((*upstream.Client).Products))
+	ProductVariants           = newResource(fromWorkspace((*upstream.Client).ProductVariant), nil).ownedBy((*upstream.ProductVariant).Owner, 0)
+	ProductPrices             = newResource(fromWorkspace((*upstream.Client).ProductPrice), nil).ownedBy((*upstream.ProductPrice).Owner, 1)
+	ProductCollections        = newResource(fromWorkspace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
+	ProductTags               = newResource(fromWorkspace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
+	RefineFilters             = newResource(fromWorkspace((*upstream.Client).RefineFilter), nil)
+	SalesPipelines            = newResource(fromWorkspace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
+	SalesPipelineStages       = newResource(fromWorkspace((*upstream.Client).SalesPipelineStage), nil).ownedBy((*upstream.SalesPipelineStage).Owner, 0)
+	SalesOpportunities        = newResource(fromWorkspace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
+	SalesOpportunityNotes     = newResource(fromWorkspace((*upstream.Client).SalesOpportunityNote), nil).ownedBy((*upstream.SalesOpportunityNote).Owner, 0)
+	ShippingProfiles          = newResource(fromWorkspace((*upstream.Client).ShippingProfile), nil)
+	ShippingLocationGroups    = newResource(fromWorkspace((*upstream.Client).ShippingLocationGroup), nil).ownedBy((*upstream.ShippingLocationGroup).Owner, 0)
+	ShippingZones             = newResource(fromWorkspace((*upstream.Client).ShippingZone), nil).ownedBy((*upstream.ShippingZone).Owner, 1)
+	ShippingRates             = newResource(fromWorkspace((*upstream.Client).ShippingRate), nil).ownedBy((*upstream.ShippingRate).Owner, 2)
+	ShippingRateNames         = newResource(fromWorkspace((*upstream.Client).ShippingRateName), nil)
+	ShippingPackages          = newResource(fromWorkspace((*upstream.Client).ShippingPackage), nil)
+	Sites                     = newResource[upstream.Site](nil, nil)
+	Domains                   = newResource(fromWorkspace((*upstream.Client).Domain), nil)
+	Stores                    = newResource(fromWorkspace((*upstream.Client).Store), nil)
+	Themes                    = newResource(fromWorkspace((*upstream.Client).Theme), nil)
+	Styles                    = newResource[upstream.Style](nil, nil)
+	WebhookEndpoints          = newResource(fromWorkspace((*upstream.Client).WebhookEndpoint), nil)
+	WebhookEvents             = newResource(fromWorkspace((*upstream.Client).WebhookEvent), nil)
 
-	ScheduledEventList         = findByWalk(newList(ScheduledEvents, listOfWorkspace((*upstream.Client).ScheduledEvents)))
-	BlogList                   = findByWalk(newList(Blogs, listOfWorkspace((*upstream.Client).Blogs)))
-	BlogPostList               = newList(BlogPosts, listOfOwner(BlogPosts, (*upstream.Client).BlogPosts))
-	BlogTagList                = newList(BlogTags, listOfOwner(BlogTags, (*upstream.Client).BlogTags))
-	ContactList                = newList(Contacts, listOfWorkspace((*upstream.Client).Contacts))
-	ContactTagList             = newList(ContactTags, listOfWorkspace((*upstream.Client).ContactTags))
-	AppliedContactTagList      = newList(AppliedContactTags, listOfOwner(AppliedContactTags, (*upstream.Client).AppliedContactTags))
-	CourseList                 = findByWalk(newList(Courses, listOfWorkspace((*upstream.Client).Courses)))
-	CourseSectionList          = newList(CourseSections, listOfOwner(CourseSections, (*upstream.Client).CourseSections))
-	CourseLessonList           = newList(CourseLessons, listOfOwner(CourseLessons, (*upstream.Client).CourseLessons))
-	CourseEnrollmentList       = newList(CourseEnrollments, listOfOwner(CourseEnrollments, (*upstream.Client).CourseEnrollments))
-	CourseLessonCompletionList = newList(CourseLessonCompletions, onlyOwned(CourseLessonCompletions, listOfRecord((*upstream.Client).CourseLessonCompletions)))
-	EmailBroadcastList         = newList(EmailBroadcasts, listOfWorkspace((*upstream.Client).EmailBroadcasts))
-	EmailTopicList             = findByWalk(newList(EmailTopics, listOfWorkspace((*upstream.Client).EmailTopics)))
-	EmailTemplateList          = findByWalk(newList(EmailTemplates, listOfWorkspace((*upstream.Client).EmailTemplates)))
-	EmailAddressList           = findByWalk(newList(EmailAddresses, listOfWorkspace((*upstream.Client).EmailAddresses)))
-	FormList                   = findByWalk(newList(Forms, listOfWorkspace((*upstream.Client).Forms)))
-	FormFieldSetList           = newList(FormFieldSets, listOfOwner(FormFieldSets, (*upstream.Client).FormFieldSets))
-	FormFieldList              = newList(FormFields, listOfOwner(FormFields, (*upstream.Client).FormFields))
-	FormFieldOptionList        = newList(FormFieldOptions, listOfOwner(FormFieldOptions, (*upstream.Client).FormFieldOptions))
-	FormsSubmissionList        = newList(FormsSubmissions, listOfOwner(FormsSubmissions, (*upstream.Client).FormsSubmissions))
-	FormsSubmissionAnswerList  = newList(FormsSubmissionAnswers, listOfOwner(FormsSubmissionAnswers, (*upstream.Client).FormsSubmissionAnswers))
-	FormSubmissionList         = newList(FormSubmissions, listOfWorkspace((*upstream.Client).FormSubmissions))
-	FulfillmentList            = findByWalk(newList(Fulfillments, listOfWorkspace((*upstream.Client).Fulfillments)))
-	FulfillmentLocationList    = findByWalk(newList(FulfillmentLocations, listOfWorkspace((*upstream.Client).FulfillmentLocations)))
-	FunnelList                 = newList(Funnels, listOfWorkspace((*upstream.Client).Funnels))
-	FunnelTagList              = newList(FunnelTags, listOfWorkspace((*upstream.Client).FunnelTags))
-	SplitTestStepList          = newList(SplitTestSteps, listOfOwner(SplitTestSteps, (*upstream.Client).SplitTestSteps))
-	ConditionalSplitStepList   = newList(ConditionalSplitSteps, listOfOwner(ConditionalSplitSteps, (*upstream.Client).ConditionalSplitSteps))
-	ImageList                  = findByWalk(newList(Images, listOfWorkspace((*upstream.Client).Images)))
-	OrderList                  = newList(Orders, listOfWorkspace((*upstream.Client).Orders))
-	WorkspaceOrderInvoiceList  = newList(OrderInvoices, onlyOwned(OrderInvoices, listOfWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
-	OrderInvoiceList           = newList(OrderInvoices, listOfOwner(OrderInvoices, (*upstream.Client).OrderInvoices))
-	OrderInvoiceRestockList    = findByWalk(newList(OrderInvoiceRestocks, listOfWorkspace((*upstream.Client).OrderInvoiceRestocks)))
-	OrderTagList               = findByWalk(newList(OrderTags, listOfWorkspace((*upstream.Client).OrderTags)))
-	AppliedOrderTagList        = newList(AppliedOrderTags, listOfOwner(AppliedOrderTags, (*upstream.Client).AppliedOrderTags))
-	OrderTransactionList       = newList(OrderTransactions, listOfOwner(OrderTransactions, (*upstream.Client).OrderTransactions))
-	PageList                   = newList(Pages, listOfWorkspace((*upstream.Client).Pages))
-	ProductList                = newList(Products, listOfWorkspace((*upstream.Client).Products))
-	ProductVariantList         = newList(ProductVariants, listOfOwner(ProductVariants, (*upstream.Client).ProductVariants))
-	ProductPriceList           = newList(ProductPrices, onlyOwned(ProductPrices, listOfRecord((*upstream.Client).ProductPrices)))
-	ProductCollectionList      = newList(ProductCollections, listOfWorkspace((*upstream.Client).ProductCollections))
-	ProductTagList             = newList(ProductTags, listOfWorkspace((*upstream.Client).ProductTags))
-	RefineFilterList           = findByWalk(newList(RefineFilters, listOfWorkspace((*upstream.Client).RefineFilters)))
-	SalesPipelineList          = newList(SalesPipelines, listOfWorkspace((*upstream.Client).SalesPipelines))
-	SalesPipelineStageList     = newList(SalesPipelineStages, listOfOwner(SalesPipelineStages, (*upstream.Client).SalesPipelineStages))
-	SalesOpportunityList       = newList(SalesOpportunities, listOfWorkspace((*upstream.Client).SalesOpportunities))
-	SalesOpportunityNoteList   = newList(SalesOpportunityNotes, listOfOwner(SalesOpportunityNotes, (*upstream.Client).SalesOpportunityNotes))
-	ShippingProfileList        = findByWalk(newList(ShippingProfiles, listOfWorkspace((*upstream.Client).ShippingProfiles)))
-	ShippingLocationGroupList  = newList(ShippingLocationGroups, listOfOwner(ShippingLocationGroups, (*upstream.Client).ShippingLocationGroups))
-	ShippingZoneList           = newList(ShippingZones, listOfOwner(ShippingZones, (*upstream.Client).ShippingZones))
-	ShippingRateList           = newList(ShippingRates, listOfOwner(ShippingRates, (*upstream.Client).ShippingRates))
-	ShippingRateNameList       = findByWalk(newList(ShippingRateNames, listOfWorkspace((*upstream.Client).ShippingRateNames)))
-	ShippingPackageList        = findByWalk(newList(ShippingPackages, listOfWorkspace((*upstream.Client).ShippingPackages)))
-	SiteList                   = findByWalk(newList(Sites, listOfWorkspace((*upstream.Client).Sites)))
-	DomainList                 = findByWalk(newList(Domains, listOfWorkspace((*upstream.Client).Domains)))
-	StoreList                  = findByWalk(newList(Stores, listOfWorkspace((*upstream.Client).Stores)))
-	ThemeList                  = findByWalk(newList(Themes, listOfWorkspace((*upstream.Client).Themes)))
-	StyleList                  = findByWalk(newList(Styles, listOfWorkspace((*upstream.Client).Styles)))
-	WebhookEndpointList        = findByWalk(newList(WebhookEndpoints, listOfWorkspace((*upstream.Client).WebhookEndpoints)))
-	WebhookEventList           = findByWalk(newList(WebhookEvents, listOfWorkspace((*upstream.Client).WebhookEvents)))
+	ScheduledEventList           = findByWalk(newList(ScheduledEvents, listOfWorkspace((*upstream.Client).ScheduledEvents)))
+	BlogList                     = findByWalk(newList(Blogs, listOfWorkspace((*upstream.Client).Blogs)))
+	BlogPostList                 = newList(BlogPosts, listOfOwner(BlogPosts, (*upstream.Client).BlogPosts))
+	BlogTagList                  = newList(BlogTags, listOfOwner(BlogTags, (*upstream.Client).BlogTags))
+	ContactList                  = newList(Contacts, listOfWorkspace((*upstream.Client).Contacts))
+	ContactTagActionList         = findByWalk(newList(ContactTagActions, listOfWorkspace((*upstream.Client).ContactTagActions)))
+	ContactEnrollActionList      = findByWalk(newList(ContactEnrollActions, listOfWorkspace((*upstream.Client).ContactEnrollActions)))
+	ContactRunWorkflowActionList = findByWalk(newList(ContactRunWorkflowActions, listOfWorkspace((*upstream.Client).ContactRunWorkflowActions)))
+	ContactUnsubscribeActionList = findByWalk(newList(ContactUnsubscribeActions, listOfWorkspace((*upstream.Client).ContactUnsubscribeActions)))
+	ContactExportActionList      = findByWalk(newList(ContactExportActions, listOfWorkspace((*upstream.Client).ContactExportActions)))
+	ContactTagList               = newList(ContactTags, listOfWorkspace((*upstream.Client).ContactTags))
+	AppliedContactTagList        = newList(AppliedContactTags, listOfOwner(AppliedContactTags, (*upstream.Client).AppliedContactTags))
+	CourseList                   = findByWalk(newList(Courses, listOfWorkspace((*upstream.Client).Courses)))
+	CourseSectionList            = newList(CourseSections, listOfOwner(CourseSections, (*upstream.Client).CourseSections))
+	CourseLessonList             = newList(CourseLessons, listOfOwner(CourseLessons, (*upstream.Client).CourseLessons))
+	CourseEnrollmentList         = newList(CourseEnrollments, listOfOwner(CourseEnrollments, (*upstream.Client).CourseEnrollments))
+	CourseLessonCompletionList   = newList(CourseLessonCompletions, onlyOwned(CourseLessonCompletions, listOfRecord((*upstream.Client).CourseLessonCompletions)))
+	EmailBroadcastList           = newList(EmailBroadcasts, listOfWorkspace((*upstream.Client).EmailBroadcasts))
+	EmailTopicList               = findByWalk(newList(EmailTopics, listOfWorkspace((*upstream.Client).EmailTopics)))
+	EmailTemplateList            = findByWalk(newList(EmailTemplates, listOfWorkspace((*upstream.Client).EmailTemplates)))
+	EmailAddressList             = findByWalk(newList(EmailAddresses, listOfWorkspace((*upstream.Client).EmailAddresses)))
+	FormList                     = findByWalk(newList(Forms, listOfWorkspace((*upstream.Client).Forms)))
+	FormFieldSetList             = newList(FormFieldSets, listOfOwner(FormFieldSets, (*upstream.Client).FormFieldSets))
+	FormFieldList                = newList(FormFields, listOfOwner(FormFields, (*upstream.Client).FormFields))
+	FormFieldOptionList          = newList(FormFieldOptions, listOfOwner(FormFieldOptions, (*upstream.Client).FormFieldOptions))
+	FormsSubmissionList          = newList(FormsSubmissions, listOfOwner(FormsSubmissions, (*upstream.Client).FormsSubmissions))
+	FormsSubmissionAnswerList    = newList(FormsSubmissionAnswers, listOfOwner(FormsSubmissionAnswers, (*upstream.Client).FormsSubmissionAnswers))
+	FormSubmissionList           = newList(FormSubmissions, listOfWorkspace((*upstream.Client).FormSubmissions))
+	FulfillmentList              = findByWalk(newList(Fulfillments, listOfWorkspace((*upstream.Client).Fulfillments)))
+	FulfillmentLocationList      = findByWalk(newList(FulfillmentLocations, listOfWorkspace((*upstream.Client).FulfillmentLocations)))
+	FunnelList                   = newList(Funnels, listOfWorkspace((*upstream.Client).Funnels))
+	FunnelTagList                = newList(FunnelTags, listOfWorkspace((*upstream.Client).FunnelTags))
+	SplitTestStepList            = newList(SplitTestSteps, listOfOwner(SplitTestSteps, (*upstream.Client).SplitTestSteps))
+	ConditionalSplitStepList     = newList(ConditionalSplitSteps, listOfOwner(ConditionalSplitSteps, (*upstream.Client).ConditionalSplitSteps))
+	ImageList                    = findByWalk(newList(Images, listOfWorkspace((*upstream.Client).Images)))
+	OrderList                    = newList(Orders, listOfWorkspace((*upstream.Client).Orders))
+	WorkspaceOrderInvoiceList    = newList(OrderInvoices, onlyOwned(OrderInvoices, listOfWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
+	OrderInvoiceList             = newList(OrderInvoices, listOfOwner(OrderInvoices, (*upstream.Client).OrderInvoices))
+	OrderInvoiceRestockList      = findByWalk(newList(OrderInvoiceRestocks, listOfWorkspace((*upstream.Client).OrderInvoiceRestocks)))
+	OrderTagList                 = findByWalk(newList(OrderTags, listOfWorkspace((*upstream.Client).OrderTags)))
+	AppliedOrderTagList          = newList(AppliedOrderTags, listOfOwner(AppliedOrderTags, (*upstream.Client).AppliedOrderTags))
+	OrderTransactionList         = newList(OrderTransactions, listOfOwner(OrderTransactions, (*upstream.Client).OrderTransactions))
+	PageList                     = newList(Pages, listOfWorkspace((*upstream.Client).Pages))
+	ProductList                  = newList(Products, listOfWorkspace((*upstream.Client).Products))
+	ProductVariantList           = newList(ProductVariants, listOfOwner(ProductVariants, (*upstream.Client).ProductVariants))
+	ProductPriceList             = newList(ProductPrices, onlyOwned(ProductPrices, listOfRecord((*upstream.Client).ProductPrices)))
+	ProductCollectionList        = newList(ProductCollections, listOfWorkspace((*upstream.Client).ProductCollections))
+	ProductTagList               = newList(ProductTags, listOfWorkspace((*upstream.Client).ProductTags))
+	RefineFilterList             = findByWalk(newList(RefineFilters, listOfWorkspace((*upstream.Client).RefineFilters)))
+	SalesPipelineList            = newList(SalesPipelines, listOfWorkspace((*upstream.Client).SalesPipelines))
+	SalesPipelineStageList       = newList(SalesPipelineStages, listOfOwner(SalesPipelineStages, (*upstream.Client).SalesPipelineStages))
+	SalesOpportunityList         = newList(SalesOpportunities, listOfWorkspace((*upstream.Client).SalesOpportunities))
+	SalesOpportunityNoteList     = newList(SalesOpportunityNotes, listOfOwner(SalesOpportunityNotes, (*upstream.Client).SalesOpportunityNotes))
+	ShippingProfileList          = findByWalk(newList(ShippingProfiles, listOfWorkspace((*upstream.Client).ShippingProfiles)))
+	ShippingLocationGroupList    = newList(ShippingLocationGroups, listOfOwner(ShippingLocationGroups, (*upstream.Client).ShippingLocationGroups))
+	ShippingZoneList             = newList(ShippingZones, listOfOwner(ShippingZones, (*upstream.Client).ShippingZones))
+	ShippingRateList             = newList(ShippingRates, listOfOwner(ShippingRates, (*upstream.Client).ShippingRates))
+	ShippingRateNameList         = findByWalk(newList(ShippingRateNames, listOfWorkspace((*upstream.Client).ShippingRateNames)))
+	ShippingPackageList          = findByWalk(newList(ShippingPackages, listOfWorkspace((*upstream.Client).ShippingPackages)))
+	SiteList                     = findByWalk(newList(Sites, listOfWorkspace((*upstream.Client).Sites)))
+	DomainList                   = findByWalk(newList(Domains, listOfWorkspace((*upstream.Client).Domains)))
+	StoreList                    = findByWalk(newList(Stores, listOfWorkspace((*upstream.Client).Stores)))
+	ThemeList                    = findByWalk(newList(Themes, listOfWorkspace((*upstream.Client).Themes)))
+	StyleList                    = findByWalk(newList(Styles, listOfWorkspace((*upstream.Client).Styles)))
+	WebhookEndpointList          = findByWalk(newList(WebhookEndpoints, listOfWorkspace((*upstream.Client).WebhookEndpoints)))
+	WebhookEventList             = findByWalk(newList(WebhookEvents, listOfWorkspace((*upstream.Client).WebhookEvents)))
 
 	EnrollmentsOfContact              = byKey(CourseEnrollmentList, "contact_id", func(o *upstream.CourseEnrollment) string { return o.ContactID() }).across(allRowsOf(CourseList))
 	FormSubmissionsOfContact          = byKey(FormSubmissionList, "contact_id", func(o *upstream.FormSubmission) string { return o.ContactID() })
@@ -146,64 +156,69 @@ var (
 
 // resourceKinds says how the records of each kind are loaded.
 var resourceKinds = map[upstream.Kind]nodeSource{
-	upstream.KindScheduledEvent:         ScheduledEvents,
-	upstream.KindBlog:                   Blogs,
-	upstream.KindBlogPost:               BlogPosts,
-	upstream.KindBlogTag:                BlogTags,
-	upstream.KindContact:                Contacts,
-	upstream.KindContactTag:             ContactTags,
-	upstream.KindAppliedContactTag:      AppliedContactTags,
-	upstream.KindCourse:                 Courses,
-	upstream.KindCourseSection:          CourseSections,
-	upstream.KindCourseLesson:           CourseLessons,
-	upstream.KindCourseEnrollment:       CourseEnrollments,
-	upstream.KindCourseLessonCompletion: CourseLessonCompletions,
-	upstream.KindEmailBroadcast:         EmailBroadcasts,
-	upstream.KindEmailTopic:             EmailTopics,
-	upstream.KindEmailTemplate:          EmailTemplates,
-	upstream.KindEmailAddress:           EmailAddresses,
-	upstream.KindForm:                   Forms,
-	upstream.KindFormFieldSet:           FormFieldSets,
-	upstream.KindFormField:              FormFields,
-	upstream.KindFormFieldOption:        FormFieldOptions,
-	upstream.KindFormsSubmission:        FormsSubmissions,
-	upstream.KindFormsSubmissionAnswer:  FormsSubmissionAnswers,
-	upstream.KindFormSubmission:         FormSubmissions,
-	upstream.KindFulfillment:            Fulfillments,
-	upstream.KindFulfillmentLocation:    FulfillmentLocations,
-	upstream.KindFunnel:                 Funnels,
-	upstream.KindFunnelTag:              FunnelTags,
-	upstream.KindSplitTestStep:          SplitTestSteps,
-	upstream.KindConditionalSplitStep:   ConditionalSplitSteps,
-	upstream.KindImage:                  Images,
-	upstream.KindOrder:                  Orders,
-	upstream.KindOrderInvoice:           OrderInvoices,
-	upstream.KindOrderInvoiceRestock:    OrderInvoiceRestocks,
-	upstream.KindOrderTag:               OrderTags,
-	upstream.KindAppliedOrderTag:        AppliedOrderTags,
-	upstream.KindOrderTransaction:       OrderTransactions,
-	upstream.KindPage:                   Pages,
-	upstream.KindProduct:                Products,
-	upstream.KindProductVariant:         ProductVariants,
-	upstream.KindProductPrice:           ProductPrices,
-	upstream.KindProductCollection:      ProductCollections,
-	upstream.KindProductTag:             ProductTags,
-	upstream.KindRefineFilter:           RefineFilters,
-	upstream.KindSalesPipeline:          SalesPipelines,
-	upstream.KindSalesPipelineStage:     SalesPipelineStages,
-	upstream.KindSalesOpportunity:       SalesOpportunities,
-	upstream.KindSalesOpportunityNote:   SalesOpportunityNotes,
-	upstream.KindShippingProfile:        ShippingProfiles,
-	upstream.KindShippingLocationGroup:  ShippingLocationGroups,
-	upstream.KindShippingZone:           ShippingZones,
-	upstream.KindShippingRate:           ShippingRates,
-	upstream.KindShippingRateName:       ShippingRateNames,
-	upstream.KindShippingPackage:        ShippingPackages,
-	upstream.KindSite:                   Sites,
-	upstream.KindDomain:                 Domains,
-	upstream.KindStore:                  Stores,
-	upstream.KindTheme:                  Themes,
-	upstream.KindStyle:                  Styles,
-	upstream.KindWebhookEndpoint:        WebhookEndpoints,
-	upstream.KindWebhookEvent:           WebhookEvents,
+	upstream.KindScheduledEvent:           ScheduledEvents,
+	upstream.KindBlog:                     Blogs,
+	upstream.KindBlogPost:                 BlogPosts,
+	upstream.KindBlogTag:                  BlogTags,
+	upstream.KindContact:                  Contacts,
+	upstream.KindContactTagAction:         ContactTagActions,
+	upstream.KindContactEnrollAction:      ContactEnrollActions,
+	upstream.KindContactRunWorkflowAction: ContactRunWorkflowActions,
+	upstream.KindContactUnsubscribeAction: ContactUnsubscribeActions,
+	upstream.KindContactExportAction:      ContactExportActions,
+	upstream.KindContactTag:               ContactTags,
+	upstream.KindAppliedContactTag:        AppliedContactTags,
+	upstream.KindCourse:                   Courses,
+	upstream.KindCourseSection:            CourseSections,
+	upstream.KindCourseLesson:             CourseLessons,
+	upstream.KindCourseEnrollment:         CourseEnrollments,
+	upstream.KindCourseLessonCompletion:   CourseLessonCompletions,
+	upstream.KindEmailBroadcast:           EmailBroadcasts,
+	upstream.KindEmailTopic:               EmailTopics,
+	upstream.KindEmailTemplate:            EmailTemplates,
+	upstream.KindEmailAddress:             EmailAddresses,
+	upstream.KindForm:                     Forms,
+	upstream.KindFormFieldSet:             FormFieldSets,
+	upstream.KindFormField:                FormFields,
+	upstream.KindFormFieldOption:          FormFieldOptions,
+	upstream.KindFormsSubmission:          FormsSubmissions,
+	upstream.KindFormsSubmissionAnswer:    FormsSubmissionAnswers,
+	upstream.KindFormSubmission:           FormSubmissions,
+	upstream.KindFulfillment:              Fulfillments,
+	upstream.KindFulfillmentLocation:      FulfillmentLocations,
+	upstream.KindFunnel:                   Funnels,
+	upstream.KindFunnelTag:                FunnelTags,
+	upstream.KindSplitTestStep:            SplitTestSteps,
+	upstream.KindConditionalSplitStep:     ConditionalSplitSteps,
+	upstream.KindImage:                    Images,
+	upstream.KindOrder:                    Orders,
+	upstream.KindOrderInvoice:             OrderInvoices,
+	upstream.KindOrderInvoiceRestock:      OrderInvoiceRestocks,
+	upstream.KindOrderTag:                 OrderTags,
+	upstream.KindAppliedOrderTag:          AppliedOrderTags,
+	upstream.KindOrderTransaction:         OrderTransactions,
+	upstream.KindPage:                     Pages,
+	upstream.KindProduct:                  Products,
+	upstream.KindProductVariant:           ProductVariants,
+	upstream.KindProductPrice:             ProductPrices,
+	upstream.KindProductCollection:        ProductCollections,
+	upstream.KindProductTag:               ProductTags,
+	upstream.KindRefineFilter:             RefineFilters,
+	upstream.KindSalesPipeline:            SalesPipelines,
+	upstream.KindSalesPipelineStage:       SalesPipelineStages,
+	upstream.KindSalesOpportunity:         SalesOpportunities,
+	upstream.KindSalesOpportunityNote:     SalesOpportunityNotes,
+	upstream.KindShippingProfile:          ShippingProfiles,
+	upstream.KindShippingLocationGroup:    ShippingLocationGroups,
+	upstream.KindShippingZone:             ShippingZones,
+	upstream.KindShippingRate:             ShippingRates,
+	upstream.KindShippingRateName:         ShippingRateNames,
+	upstream.KindShippingPackage:          ShippingPackages,
+	upstream.KindSite:                     Sites,
+	upstream.KindDomain:                   Domains,
+	upstream.KindStore:                    Stores,
+	upstream.KindTheme:                    Themes,
+	upstream.KindStyle:                    Styles,
+	upstream.KindWebhookEndpoint:          WebhookEndpoints,
+	upstream.KindWebhookEvent:             WebhookEvents,
 }

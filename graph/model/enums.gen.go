@@ -14,6 +14,18 @@ func MarshalBlogPostVisibility(v string) graphql.Marshaler { return blogPostVisi
 // UnmarshalBlogPostVisibility reads an argument.
 func UnmarshalBlogPostVisibility(v any) (string, error) { return blogPostVisibilityWords.unmarshal(v) }
 
+var contactTagActionTypeWords = enum{"add", "remove"}
+
+// MarshalContactTagActionType writes a value for gqlgen.
+func MarshalContactTagActionType(v string) graphql.Marshaler {
+	return contactTagActionTypeWords.marshal(v)
+}
+
+// UnmarshalContactTagActionType reads an argument.
+func UnmarshalContactTagActionType(v any) (string, error) {
+	return contactTagActionTypeWords.unmarshal(v)
+}
+
 var emailBroadcastStatusWords = enum{"canceled", "complete", "draft", "paused", "scheduled", "sending", "unhealthy"}
 
 // MarshalEmailBroadcastStatus writes a value for gqlgen.

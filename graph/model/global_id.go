@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -23,6 +24,14 @@ type Tag interface {
 	Node
 	Name() string
 	Color() string
+}
+
+// ContactAction is an action on many contacts.
+type ContactAction interface {
+	Node
+	TargetCount() *int
+	PerformedCount() *int
+	CompletedAt() *time.Time
 }
 
 // idVersion begins every global id. A future format can then coexist with the ids that clients

@@ -211,6 +211,8 @@ type table struct {
 	// list. derived reports whether the table was made from it.
 	resource *Resource
 	derived  bool
+	// volatile reports whether complete returns other values each time.
+	volatile bool
 	// subdomain returns the host of a row.
 	subdomain func(row) string
 
@@ -261,7 +263,7 @@ func serveMember(w http.ResponseWriter, r *http.Request, t *table, subdomain, id
 
 // expanded returns the encoded row with the requested extra fields.
 func (t *table) expanded(r row, keys []string) []byte {
-	if len(keys) == 0 {
+	if len(keys) == 0 && !t.volatile {
 		known, ok := t.encoded.Load(r.id())
 		if !ok {
 			known, _ = t.encoded.LoadOrStore(r.id(), encode(t.completed(r)))

@@ -33,6 +33,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	derived := r.derive(slices.Concat(others, tables))
 	r.derived["courses/lesson_completions"].omitting("course_id")
 	r.prepareSteps()
+	r.prepareActions()
 	for _, workspace := range workspaces.rows {
 		pages := r.addPages(workspace)
 		goods := r.addGoods(workspace)
