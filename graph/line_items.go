@@ -29,7 +29,7 @@ func changeLineItem(ctx context.Context, input map[string]any, by func(*upstream
 		if err != nil {
 			return nil, err
 		}
-		body, err := bodyOf(ctx, order.Parent, input, recordID("priceId", "products_price_id", loader.ProductPrices, upstream.KindProductPrice), "orderId", "workspaceId", "lineItemId")
+		body, err := bodyOf(ctx, order.Parent, input, completions(recordID("priceId", "products_price_id", loader.ProductPrices, upstream.KindProductPrice), asText("products_price_id")), "orderId", "workspaceId", "lineItemId")
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -71,6 +72,9 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 		if strings.Contains(mutation, "m: reorderFormFields(") {
 			wanted = 1 // Prism refuses it: see misdescribed
 		}
+		if strings.Contains(fmt.Sprint(errs), "The route ") && regexp.MustCompile(`m: (create|delete)Contact\w+Action\(`).MatchString(mutation) {
+			continue // the descriptions have no actions on contacts
+		}
 		if len(errs) > 0 || len(refused) != wanted || data["m"] == nil {
 			t.Errorf("%s: want no errors and %d user errors, got %v and %v", mutation, wanted, errs, refused)
 		}
@@ -100,6 +104,11 @@ var expected = []struct{ query, message string }{
 	{" on OrderInvoiceRestock {", "There is no such record."},
 	{"{ orderInvoiceRestock(", "There is no such record."},
 	{" orderInvoiceRestocks(", "ClickFunnels does not continue this list after the given cursor"},
+	// The descriptions have no actions on contacts.
+	{" on Contact", "The route /contacts/"},
+	{"{ contact", "The route /contacts/"},
+	{"Actions(", "ClickFunnels does not continue this list after the given cursor"},
+	{"Actions(", "The route /workspaces/"},
 	// The description has no list of memberships.
 	{" teamMemberships(", "ClickFunnels does not continue this list after the given cursor"},
 	// The blog's style is not in the recorded list of styles.

@@ -46,6 +46,9 @@ func newWalk(t *testing.T, recorded recordings) walk {
 		"CreateShippingRateInput.liveRatesProvider": "Shippo",
 		"UpdateShippingRateInput.liveRatesProvider": "Shippo",
 		"UpdateTeamInput.locale":                    "en",
+		"CreateOrderInput.orderType":                "one-time-order",
+		"CreateOrderInvoiceInput.status":            "paid",
+		"UpdateOrderInvoiceInput.status":            "paid",
 	}}
 	for _, path := range []string{"Team teams", "User users", "Workspace workspaces"} {
 		name, path, _ := strings.Cut(path, " ")
@@ -55,6 +58,11 @@ func newWalk(t *testing.T, recorded recordings) walk {
 		id := strconv.Itoa(recordID) // if no record is recorded
 		if body := recorded.of(r); body != nil {
 			id = plain(body["id"])
+		}
+		if strings.Contains(r.Path, "*") { // the id names the record above it, too
+			id += "-" + id
+			w.given["Update"+r.Type+"Input.id"] = globalID(r.Kind, strconv.Itoa(workspaceID), id)
+			w.given["Delete"+r.Type+"Input.id"] = w.given["Update"+r.Type+"Input.id"]
 		}
 		w.ids[r.Type] = globalID(r.Kind, strconv.Itoa(workspaceID), id)
 	}
@@ -206,6 +214,12 @@ func (w walk) values(path string, arguments ast.ArgumentDefinitionList) string {
 	return strings.Join(all, ", ")
 }
 
+// exclusive are input fields that exclude another one.
+var exclusive = []string{
+	"ContactFilter.tagNames", "ContactFilter.stableId", "OrderFilter.stableId",
+	"ContactTargetsInput.storedFilterId", "ContactTargetsInput.stableId", "ContactTargetsInput.all", "ConditionalSplitBranchInput.pageIds",
+}
+
 // value returns an example value of a type. Texts are "7", which is also an id and a number. path
 // is the name of the field, after its type and a point.
 func (w walk) value(path string, t *ast.Type) string {
@@ -219,7 +233,7 @@ func (w walk) value(path string, t *ast.Type) string {
 	if of.Kind == ast.InputObject {
 		var all []string
 		for _, f := range of.Fields {
-			if f.Name != "tagNames" && f.Name != "stableId" { // exclude tagIds and storedFilterId
+			if !slices.Contains(exclusive, of.Name+"."+f.Name) {
 				all = append(all, f.Name+": "+w.value(of.Name+"."+f.Name, f.Type))
 			}
 		}

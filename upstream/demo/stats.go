@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,7 +70,7 @@ func sendStats(w http.ResponseWriter, query url.Values, stats func() row) {
 		if given := query.Get(name); given != "" {
 			at, err := time.Parse(time.RFC3339, given)
 			if err != nil {
-				fail(w, http.StatusUnprocessableEntity, fmt.Sprintf("%s must be a time", name))
+				fail(w, http.StatusUnprocessableEntity, name+" must be a time")
 				return
 			}
 			ends[name] = at
