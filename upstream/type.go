@@ -175,7 +175,8 @@ func (t *RowType) layout(want func(*key) bool) *layout {
 	l := &layout{typ: t, positions: make(map[string]int), bySlot: make([]int, len(t.keys)), parts: make(map[string]part)}
 	for slot := range t.keys {
 		k := &t.keys[slot]
-		if l.bySlot[slot] = -1; !k.isAlwaysWanted() && !want(k) {
+		isOwner := t.above != "" && k.id == t.above // refs need it, even if only the embedded owner has the id
+		if l.bySlot[slot] = -1; !k.isAlwaysWanted() && !isOwner && !want(k) {
 			continue
 		}
 		if k.typ != nil && k.typ.composed {
