@@ -199,7 +199,6 @@ func parameterID[T any, P keyed[T]](c *listQuery, name, argument string, records
 type keyed[T any] interface {
 	*T
 	Key() string
-	PublicID() *string
 }
 
 // narrowByIDs is [narrow] for ids in any form. Filters take raw ids only (clickfunnels-api.md §1), so it looks

@@ -30,19 +30,10 @@ func conditionalSplitBody(ctx context.Context, workspace string, body map[string
 
 // branchPages returns a completion that replaces the ids of pages in a list of branches by raw ids.
 func branchPages(field string) completion {
-	return func(ctx context.Context, workspace string, body map[string]any) error {
-		branches, _ := body[field].([]map[string]any)
-		for _, branch := range branches {
-			complete := completions(
-				recordID("pageId", "page_id", loader.Pages, upstream.KindPage),
-				recordIDs("pageIds", "page_ids", loader.Pages, upstream.KindPage),
-			)
-			if err := complete(ctx, workspace, branch); err != nil {
-				return aboutField(field, err)
-			}
-		}
-		return nil
-	}
+	return within(field, completions(
+		recordID("pageId", "page_id", loader.Pages, upstream.KindPage),
+		recordIDs("pageIds", "page_ids", loader.Pages, upstream.KindPage),
+	))
 }
 
 // stepID is a completion that turns the raw id of a step that shows a page into a number.

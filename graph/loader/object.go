@@ -40,10 +40,8 @@ func Object[T any](l *Loaders, workspace string, which any, fetch func(*upstream
 // may see the record.
 func ObjectOf[T any](l *Loaders, of upstream.Ref, which any, fetch func(*upstream.Client, context.Context, upstream.Place) (*T, error)) (*T, error) {
 	type key struct{ of, which any }
-	return Object(l, of.Parent, key{of, which}, func(c *upstream.Client, ctx context.Context, p upstream.Place) (*T, error) {
-		if _, err := l.verifiedOwner(of); err != nil { //nolint:contextcheck // calls have the operation's context
-			return nil, err
-		}
-		return fetch(c, ctx, p)
-	})
+	if _, err := l.verifiedOwner(of); err != nil {
+		return nil, err
+	}
+	return Object(l, of.Parent, key{of, which}, fetch)
 }
