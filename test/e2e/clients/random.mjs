@@ -31,6 +31,7 @@ schema.getType("DateTime").parseValue = (value) => {
   if (typeof value !== "string" || Number.isNaN(Date.parse(value))) throw new GraphQLError("no DateTime");
   return value;
 };
+schema.getType("DateTime").parseLiteral = (node) => schema.getType("DateTime").parseValue(node.kind === "EnumValue" ? null : valueFromASTUntyped(node));
 
 const decimal = (value, shown) => {
   const isText = typeof value === "string" && /^-?(0|[1-9]\d*)(\.\d+)?([eE]-?\d+)?$/.test(value);
