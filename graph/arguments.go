@@ -170,7 +170,7 @@ func (c *listQuery) parameter(name, argument string, value graphql.Omittable[*st
 	case c.query.Params != "":
 		c.err = badInput("Give %s alone: a list takes one stored filter.", argument)
 	case strings.TrimSpace(*v) == "" || len(*v) > maxParameterBytes:
-		c.err = badInput("%s must have 1 to %d bytes.", argument, maxParameterBytes)
+		c.err = badInput("%s must not be blank or longer than %d bytes.", argument, maxParameterBytes)
 	default:
 		c.query.Params, c.query.Stored = name+"="+url.QueryEscape(*v), true
 	}

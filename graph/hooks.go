@@ -35,8 +35,13 @@ func connectWhole[T any, P keyed[T]](ctx context.Context, list *loader.List[T], 
 	if err != nil {
 		return nil, err
 	}
-	rows, more := rowsOf(all.Rows, w, func(row *T) string { return P(row).Key() })
-	return model.NewConnection(upstream.Slice[T]{Rows: rows, More: more}, w), nil
+	return windowOf[T, P](all.Rows, w), nil
+}
+
+// windowOf returns the window of a list whose rows are all known.
+func windowOf[T any, P keyed[T]](all []*T, w upstream.Window) *model.Connection[T] {
+	rows, more := rowsOf(all, w, func(row *T) string { return P(row).Key() })
+	return model.NewConnection(upstream.Slice[T]{Rows: rows, More: more}, w)
 }
 
 // connectContacts is [connect] for contacts. If the full tags of their applied tags are selected,

@@ -26,17 +26,6 @@ func removePageProducts(ctx context.Context, input map[string]any) (*model.Remov
 	return &model.RemovePageProductsPayload{Page: done.Record, UserErrors: done.UserErrors}, nil
 }
 
-// setDefaultTheme makes a theme the default of its workspace.
-func setDefaultTheme(ctx context.Context, input map[string]any) (*model.SetDefaultThemePayload, error) {
-	done, err := writeAndLoad(ctx, input, "id", "theme", loader.Themes, upstream.KindTheme, themeRefFields, func(upstream.Ref) (memberCall, error) {
-		return (*upstream.Client).SetDefaultTheme, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &model.SetDefaultThemePayload{Theme: done.Record, UserErrors: done.UserErrors}, nil
-}
-
 // writeAndLoad makes a call for the record that a field of an input names. The response has no
 // record, so it loads the record for the payload's field, if that is selected. prepare returns the
 // client's method that makes the call.

@@ -60,8 +60,8 @@ type field struct {
 	slot int
 	// column is the field's column in a row, nil if the record is no row.
 	column *upstream.RowField
-	// objectSelection is the selection of the field's objects. It is nil if the field has no objects or an
-	// abstract type.
+	// objectSelection is the selection of the field's objects. It is nil if the field has no objects
+	// or an abstract type.
 	objectSelection *selection
 
 	planner    *planner

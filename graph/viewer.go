@@ -59,8 +59,7 @@ func workspaces(ctx context.Context, first *int, after *string, last *int, befor
 	if err != nil {
 		return nil, err
 	}
-	rows, more := rowsOf(all, w, (*upstream.Workspace).Key)
-	return model.NewConnection(upstream.Slice[upstream.Workspace]{Rows: rows, More: more}, w), nil
+	return windowOf(all, w), nil
 }
 
 // workspaceAt returns the workspace with a subdomain.

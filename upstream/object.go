@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"time"
 )
@@ -29,7 +28,9 @@ func objectUnder[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Q
 		if err != nil {
 			return nil, err
 		}
-		if n, _ := ChainOf(ctx); !c.checkScopeAndSetWorkspace(P(object).row(), p, n) {
+		n, _ := ChainOf(ctx)
+		named := P(object).row().text("workspace_id") // few objects have it
+		if !c.checkScopeAndSetWorkspace(P(object).row(), p, n) || named != "" && IsRawID(p.WorkspaceID) && named != p.WorkspaceID {
 			return nil, RecordNotFound()
 		}
 		return object, nil
@@ -68,13 +69,4 @@ func (c *Client) FunnelStats(ctx context.Context, p Place, id string, q Query) (
 // PageStats fetches the statistics of a page, given by its raw or public id. See [InPeriod] for q.
 func (c *Client) PageStats(ctx context.Context, p Place, id string, q Query) (*PageStats, error) {
 	return objectIn[PageStats](ctx, c, p, q, "pages", id, "stats")
-}
-
-// UpdateSite changes the site of a workspace with the attributes of the body `site`
-// (clickfunnels-api.md §5). Absent attributes stay unchanged.
-func (c *Client) UpdateSite(ctx context.Context, p Place, attributes any) (*Site, error) {
-	return onWorkspaceHost(ctx, c, p, func(p Place) (*Site, error) {
-		site, _, err := writeRecord[Site](ctx, c, http.MethodPut, p, p.segments([]string{"workspaces", thisWorkspace, "site"}), "site", attributes, true)
-		return site, err
-	})
 }

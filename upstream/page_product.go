@@ -10,8 +10,3 @@ import (
 func (c *Client) RemovePageProducts(ctx context.Context, p Place, page string, products []string) error {
 	return calledOn(ctx, c, http.MethodDelete, p, page, "", map[string]any{"product_ids": products}, (*Client).Page, "pages", page, "products")
 }
-
-// SetDefaultTheme makes a theme, given by its raw or public id, the default of its workspace.
-func (c *Client) SetDefaultTheme(ctx context.Context, p Place, theme string) error {
-	return calledOn(ctx, c, http.MethodPost, p, theme, "", nil, (*Client).Theme, "themes", theme, "set_default")
-}

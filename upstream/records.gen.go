@@ -1099,12 +1099,14 @@ func (r *EmailSettings) SystemEmailsFromAddress() *EmailSender {
 func (r *EmailSettings) SystemEmailsReplyToAddress() *EmailSender {
 	return (*EmailSender)(r.child("system_emails_reply_to_address"))
 }
+func (r *EmailSettings) WorkspaceID() string { return r.text("workspace_id") }
 
 var emailSettingsType = RowType{name: "EmailSettings", keys: []key{
 	{name: "marketing_emails_from_address", shape: asRow, of: "EmailSender", field: "marketingEmailsFromAddress"},
 	{name: "marketing_emails_reply_to_address", shape: asRow, of: "EmailSender", field: "marketingEmailsReplyToAddress"},
 	{name: "system_emails_from_address", shape: asRow, of: "EmailSender", field: "systemEmailsFromAddress"},
 	{name: "system_emails_reply_to_address", shape: asRow, of: "EmailSender", field: "systemEmailsReplyToAddress"},
+	{name: "workspace_id", required: true},
 }}
 
 // EmailSender is a row of the graph's type EmailSender. A name and an e-mail address (2026 API).

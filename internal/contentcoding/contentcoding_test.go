@@ -75,14 +75,10 @@ func decompress(t *testing.T, name string, r io.Reader) io.Reader {
 // TestCompress compresses concurrently, with pooled writers.
 func TestCompress(t *testing.T) {
 	var wait sync.WaitGroup
-	long := 300_000
-	if testing.Short() { // for the race detector
-		long = 30_000
-	}
 	for _, c := range preferred {
 		for i := range 20 {
 			wait.Go(func() {
-				for _, n := range []int{0, 1, 5_000, long} {
+				for _, n := range []int{0, 1, 5_000, 300_000} {
 					text := strings.Repeat(c.Name+string(rune('a'+i)), n)
 					packed := c.Compress([]byte(text))
 					if n > 1 && len(packed) > len(text)/10 {

@@ -46,8 +46,8 @@ type Field struct {
 	Name string
 	// Key is empty for an object whose fields are keys of the record itself.
 	Key string
-	// Type is the type in the schema. To is the type that a relation leads to. Of is the type whose
-	// records an id without a relation names.
+	// Type is the type in the schema. A relation leads to the type To. An id without a relation is the
+	// id of a record of the type in the field Of.
 	Type, To, Of string
 	List         bool
 	// Input is the field's name in inputs. Create and Update tell whether the write accepts the field:

@@ -41,7 +41,8 @@ const (
 	maxBackoff   = 2 * time.Second
 	// Slow failures and statuses that are likely to recur are retried less often. Each attempt that
 	// takes at least slowFailure, or is answered 500, counts once. Each that takes at least
-	// verySlowFailure, or says that a stored filter took too long, counts twice. More than maxSlowFailures end the call.
+	// verySlowFailure, or says that a stored filter took too long, counts twice. More than
+	// maxSlowFailures end the call.
 	slowFailure     = time.Second
 	verySlowFailure = 5 * time.Second
 	maxSlowFailures = 2
