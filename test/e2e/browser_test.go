@@ -264,6 +264,7 @@ func TestGraphiQLWorksByKeyboard(t *testing.T) {
 	p.do(chromedp.KeyEvent("{ teams { nodes { na"))
 	p.do(chromedp.KeyEvent(" ", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 	p.wait(`document.querySelector(".CodeMirror-hints")?.innerText.includes("name")`)
+	t.Logf("first completion %s ms after the navigation began", p.eval(`Math.round(performance.now())`))
 	p.screenshot("completion.png")
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(editor + `.getValue().includes("name") && !document.querySelector(".CodeMirror-hints")`) // an open completion list would take the next key
