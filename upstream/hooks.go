@@ -3,14 +3,19 @@ package upstream
 // hooks fix rows that the API sends in an unusual form, by the name of their type. A hook runs once
 // for each row, before its child rows are processed.
 var hooks = map[string]func(*Row){
-	"AppliedContactTag": identifyTag,
-	"FunnelStats":       shareCurrency("summary", "steps"),
-	"Membership":        dropTeamForUser,
-	"Order":             dropPartialWorkspace,
-	"OrderInvoice":      shareCurrency("line_items"),
-	"PageStats":         shareCurrency("step"),
-	"SalesOpportunity":  identifyNotes,
-	"SplitTestStep":     identifyFunnel,
+	"AppliedContactTag":        identifyTag,
+	"ContactEnrollAction":      deriveStatus,
+	"ContactExportAction":      deriveStatus,
+	"ContactRunWorkflowAction": deriveStatus,
+	"ContactTagAction":         deriveStatus,
+	"ContactUnsubscribeAction": deriveStatus,
+	"FunnelStats":              shareCurrency("summary", "steps"),
+	"Membership":               dropTeamForUser,
+	"Order":                    dropPartialWorkspace,
+	"OrderInvoice":             shareCurrency("line_items"),
+	"PageStats":                shareCurrency("step"),
+	"SalesOpportunity":         identifyNotes,
+	"SplitTestStep":            identifyFunnel,
 }
 
 // identifyTag sets the id of the embedded tag, which only the applied tag's own key has (clickfunnels-api.md §8,
@@ -19,6 +24,19 @@ func identifyTag(r *Row) {
 	if tag := r.child("tag"); tag != nil {
 		tag.set("id", r.text("tag_id"))
 	}
+}
+
+// deriveStatus sets the status of an action on many contacts, for which the API sends only the times
+// when it began and when it was complete.
+func deriveStatus(r *Row) {
+	status := "pending"
+	switch {
+	case r.text("completed_at") != "":
+		status = "completed"
+	case r.text("started_at") != "":
+		status = "running"
+	}
+	r.set("status", status)
 }
 
 // dropTeamForUser drops the user of a membership if it is a team: the key can hold either

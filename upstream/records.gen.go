@@ -11,6 +11,8 @@ var blogPostVisibilityWords = []string{"draft", "members_only", "public", "sched
 
 var contactTagActionTypeWords = []string{"add", "remove"}
 
+var contactActionStatusWords = []string{"pending", "running", "completed"}
+
 var emailBroadcastStatusWords = []string{"canceled", "complete", "draft", "paused", "scheduled", "sending", "unhealthy"}
 
 var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
@@ -528,6 +530,7 @@ type ContactTagAction struct{ Row }
 
 func (*ContactTagAction) describe() *RowType { return &contactTagActionType }
 
+func (r *ContactTagAction) Status() *string          { return r.textOrNil("status") }
 func (r *ContactTagAction) TargetCount() *int        { return r.integer("target_count") }
 func (r *ContactTagAction) PerformedCount() *int     { return r.integer("performed_count") }
 func (r *ContactTagAction) TargetAll() *bool         { return r.boolean("target_all") }
@@ -550,13 +553,14 @@ var contactTagActionType = RowType{name: "ContactTagAction", kind: "contact_tag_
 	{name: "public_id", field: "publicId"},
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status", words: contactActionStatusWords, required: true},
 	{name: "target_count", shape: asInt, field: "targetCount"},
 	{name: "performed_count", shape: asInt, field: "performedCount"},
 	{name: "target_all", shape: asBoolean, field: "targetAll"},
 	{name: "target_ids", shape: asTexts, field: "targetIds"},
 	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
-	{name: "started_at", shape: asTime, field: "startedAt"},
-	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "started_at", shape: asTime, field: "startedAt", also: []string{"status"}},
+	{name: "completed_at", shape: asTime, field: "completedAt", also: []string{"status"}},
 	{name: "created_by_id", field: "createdById"},
 	{name: "action_type", field: "actionType", raw: "rawActionType", words: contactTagActionTypeWords, also: []string{"raw_action_type"}},
 	{name: "tag_ids", shape: asTexts, field: "tagIds"},
@@ -568,6 +572,7 @@ type ContactEnrollAction struct{ Row }
 
 func (*ContactEnrollAction) describe() *RowType { return &contactEnrollActionType }
 
+func (r *ContactEnrollAction) Status() *string          { return r.textOrNil("status") }
 func (r *ContactEnrollAction) TargetCount() *int        { return r.integer("target_count") }
 func (r *ContactEnrollAction) PerformedCount() *int     { return r.integer("performed_count") }
 func (r *ContactEnrollAction) TargetAll() *bool         { return r.boolean("target_all") }
@@ -590,13 +595,14 @@ var contactEnrollActionType = RowType{name: "ContactEnrollAction", kind: "contac
 	{name: "public_id", field: "publicId"},
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status", words: contactActionStatusWords, required: true},
 	{name: "target_count", shape: asInt, field: "targetCount"},
 	{name: "performed_count", shape: asInt, field: "performedCount"},
 	{name: "target_all", shape: asBoolean, field: "targetAll"},
 	{name: "target_ids", shape: asTexts, field: "targetIds"},
 	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
-	{name: "started_at", shape: asTime, field: "startedAt"},
-	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "started_at", shape: asTime, field: "startedAt", also: []string{"status"}},
+	{name: "completed_at", shape: asTime, field: "completedAt", also: []string{"status"}},
 	{name: "created_by_id", field: "createdById"},
 	{name: "course_ids", shape: asTexts, field: "courseIds"},
 	{name: "section_ids", shape: asTexts, field: "sectionIds"},
@@ -608,6 +614,7 @@ type ContactRunWorkflowAction struct{ Row }
 
 func (*ContactRunWorkflowAction) describe() *RowType { return &contactRunWorkflowActionType }
 
+func (r *ContactRunWorkflowAction) Status() *string          { return r.textOrNil("status") }
 func (r *ContactRunWorkflowAction) TargetCount() *int        { return r.integer("target_count") }
 func (r *ContactRunWorkflowAction) PerformedCount() *int     { return r.integer("performed_count") }
 func (r *ContactRunWorkflowAction) TargetAll() *bool         { return r.boolean("target_all") }
@@ -630,13 +637,14 @@ var contactRunWorkflowActionType = RowType{name: "ContactRunWorkflowAction", kin
 	{name: "public_id", field: "publicId"},
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status", words: contactActionStatusWords, required: true},
 	{name: "target_count", shape: asInt, field: "targetCount"},
 	{name: "performed_count", shape: asInt, field: "performedCount"},
 	{name: "target_all", shape: asBoolean, field: "targetAll"},
 	{name: "target_ids", shape: asTexts, field: "targetIds"},
 	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
-	{name: "started_at", shape: asTime, field: "startedAt"},
-	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "started_at", shape: asTime, field: "startedAt", also: []string{"status"}},
+	{name: "completed_at", shape: asTime, field: "completedAt", also: []string{"status"}},
 	{name: "created_by_id", field: "createdById"},
 	{name: "workflow_id", field: "workflowId"},
 	{name: "force_run", shape: asBoolean, field: "forceRun"},
@@ -648,6 +656,7 @@ type ContactUnsubscribeAction struct{ Row }
 
 func (*ContactUnsubscribeAction) describe() *RowType { return &contactUnsubscribeActionType }
 
+func (r *ContactUnsubscribeAction) Status() *string          { return r.textOrNil("status") }
 func (r *ContactUnsubscribeAction) TargetCount() *int        { return r.integer("target_count") }
 func (r *ContactUnsubscribeAction) PerformedCount() *int     { return r.integer("performed_count") }
 func (r *ContactUnsubscribeAction) TargetAll() *bool         { return r.boolean("target_all") }
@@ -668,13 +677,14 @@ var contactUnsubscribeActionType = RowType{name: "ContactUnsubscribeAction", kin
 	{name: "public_id", field: "publicId"},
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status", words: contactActionStatusWords, required: true},
 	{name: "target_count", shape: asInt, field: "targetCount"},
 	{name: "performed_count", shape: asInt, field: "performedCount"},
 	{name: "target_all", shape: asBoolean, field: "targetAll"},
 	{name: "target_ids", shape: asTexts, field: "targetIds"},
 	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
-	{name: "started_at", shape: asTime, field: "startedAt"},
-	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "started_at", shape: asTime, field: "startedAt", also: []string{"status"}},
+	{name: "completed_at", shape: asTime, field: "completedAt", also: []string{"status"}},
 	{name: "created_by_id", field: "createdById"},
 	{name: "filter_id"},
 }}
@@ -684,6 +694,7 @@ type ContactExportAction struct{ Row }
 
 func (*ContactExportAction) describe() *RowType { return &contactExportActionType }
 
+func (r *ContactExportAction) Status() *string          { return r.textOrNil("status") }
 func (r *ContactExportAction) TargetCount() *int        { return r.integer("target_count") }
 func (r *ContactExportAction) PerformedCount() *int     { return r.integer("performed_count") }
 func (r *ContactExportAction) TargetAll() *bool         { return r.boolean("target_all") }
@@ -706,13 +717,14 @@ var contactExportActionType = RowType{name: "ContactExportAction", kind: "contac
 	{name: "public_id", field: "publicId"},
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status", words: contactActionStatusWords, required: true},
 	{name: "target_count", shape: asInt, field: "targetCount"},
 	{name: "performed_count", shape: asInt, field: "performedCount"},
 	{name: "target_all", shape: asBoolean, field: "targetAll"},
 	{name: "target_ids", shape: asTexts, field: "targetIds"},
 	{name: "scheduled_for", shape: asTime, field: "scheduledFor"},
-	{name: "started_at", shape: asTime, field: "startedAt"},
-	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "started_at", shape: asTime, field: "startedAt", also: []string{"status"}},
+	{name: "completed_at", shape: asTime, field: "completedAt", also: []string{"status"}},
 	{name: "created_by_id", field: "createdById"},
 	{name: "fields", shape: asTexts, field: "fields"},
 	{name: "file_url", field: "fileUrl"},

@@ -121,6 +121,29 @@ func (ec *executionContext) fieldContext_ContactEnrollAction_publicId(_ context.
 	return graphql.NewScalarFieldContext("ContactEnrollAction", field, true, false, "String")
 }
 
+func (ec *executionContext) _ContactEnrollAction_status(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactEnrollAction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ContactEnrollAction_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalNContactActionStatus2ᚖstring(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ContactEnrollAction_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContactEnrollAction", field, true, false, "ContactActionStatus")
+}
+
 func (ec *executionContext) _ContactEnrollAction_targetCount(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactEnrollAction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -837,6 +860,29 @@ func (ec *executionContext) fieldContext_ContactExportAction_publicId(_ context.
 	return graphql.NewScalarFieldContext("ContactExportAction", field, true, false, "String")
 }
 
+func (ec *executionContext) _ContactExportAction_status(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactExportAction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ContactExportAction_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalNContactActionStatus2ᚖstring(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ContactExportAction_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContactExportAction", field, true, false, "ContactActionStatus")
+}
+
 func (ec *executionContext) _ContactExportAction_targetCount(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactExportAction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1443,6 +1489,29 @@ func (ec *executionContext) fieldContext_ContactRunWorkflowAction_publicId(_ con
 	return graphql.NewScalarFieldContext("ContactRunWorkflowAction", field, true, false, "String")
 }
 
+func (ec *executionContext) _ContactRunWorkflowAction_status(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactRunWorkflowAction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ContactRunWorkflowAction_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalNContactActionStatus2ᚖstring(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ContactRunWorkflowAction_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContactRunWorkflowAction", field, true, false, "ContactActionStatus")
+}
+
 func (ec *executionContext) _ContactRunWorkflowAction_targetCount(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactRunWorkflowAction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2047,6 +2116,29 @@ func (ec *executionContext) _ContactTagAction_publicId(ctx context.Context, fiel
 }
 func (ec *executionContext) fieldContext_ContactTagAction_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ContactTagAction", field, true, false, "String")
+}
+
+func (ec *executionContext) _ContactTagAction_status(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTagAction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ContactTagAction_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalNContactActionStatus2ᚖstring(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ContactTagAction_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContactTagAction", field, true, false, "ContactActionStatus")
 }
 
 func (ec *executionContext) _ContactTagAction_targetCount(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTagAction) (ret graphql.Marshaler) {
@@ -2731,6 +2823,29 @@ func (ec *executionContext) _ContactUnsubscribeAction_publicId(ctx context.Conte
 }
 func (ec *executionContext) fieldContext_ContactUnsubscribeAction_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ContactUnsubscribeAction", field, true, false, "String")
+}
+
+func (ec *executionContext) _ContactUnsubscribeAction_status(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactUnsubscribeAction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ContactUnsubscribeAction_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalNContactActionStatus2ᚖstring(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ContactUnsubscribeAction_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContactUnsubscribeAction", field, true, false, "ContactActionStatus")
 }
 
 func (ec *executionContext) _ContactUnsubscribeAction_targetCount(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactUnsubscribeAction) (ret graphql.Marshaler) {
@@ -4543,6 +4658,11 @@ func (ec *executionContext) _ContactEnrollAction(ctx context.Context, sel ast.Se
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "status":
+			out.Values[i] = ec._ContactEnrollAction_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "targetCount":
 			out.Values[i] = ec._ContactEnrollAction_targetCount(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -4751,6 +4871,11 @@ func (ec *executionContext) _ContactExportAction(ctx context.Context, sel ast.Se
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "status":
+			out.Values[i] = ec._ContactExportAction_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "targetCount":
 			out.Values[i] = ec._ContactExportAction_targetCount(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -4947,6 +5072,11 @@ func (ec *executionContext) _ContactRunWorkflowAction(ctx context.Context, sel a
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "status":
+			out.Values[i] = ec._ContactRunWorkflowAction_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "targetCount":
 			out.Values[i] = ec._ContactRunWorkflowAction_targetCount(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -5141,6 +5271,11 @@ func (ec *executionContext) _ContactTagAction(ctx context.Context, sel ast.Selec
 		case "publicId":
 			out.Values[i] = ec._ContactTagAction_publicId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._ContactTagAction_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "targetCount":
@@ -5348,6 +5483,11 @@ func (ec *executionContext) _ContactUnsubscribeAction(ctx context.Context, sel a
 		case "publicId":
 			out.Values[i] = ec._ContactUnsubscribeAction_publicId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._ContactUnsubscribeAction_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "targetCount":
@@ -5893,6 +6033,24 @@ func (ec *executionContext) _DeleteContactUnsubscribeActionPayload(ctx context.C
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNContactActionStatus2ᚖstring(ctx context.Context, v any) (*string, error) {
+	res, err := model.UnmarshalContactActionStatus(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNContactActionStatus2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ContactActionStatus!")
+		return graphql.Null
+	}
+	_ = sel
+	res := model.MarshalContactActionStatus(*v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ContactActionStatus!")
+	}
+	return res
+}
 
 func (ec *executionContext) marshalNContactEnrollAction2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactEnrollActionᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ContactEnrollAction) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "ContactEnrollAction", v, nil)

@@ -26,6 +26,18 @@ func UnmarshalContactTagActionType(v any) (string, error) {
 	return contactTagActionTypeWords.unmarshal(v)
 }
 
+var contactActionStatusWords = enum{"pending", "running", "completed"}
+
+// MarshalContactActionStatus writes a value for gqlgen.
+func MarshalContactActionStatus(v string) graphql.Marshaler {
+	return contactActionStatusWords.marshal(v)
+}
+
+// UnmarshalContactActionStatus reads an argument.
+func UnmarshalContactActionStatus(v any) (string, error) {
+	return contactActionStatusWords.unmarshal(v)
+}
+
 var emailBroadcastStatusWords = enum{"canceled", "complete", "draft", "paused", "scheduled", "sending", "unhealthy"}
 
 // MarshalEmailBroadcastStatus writes a value for gqlgen.

@@ -78,7 +78,7 @@ func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, object *ast.F
 			c.line("{Name: %q, Key: %q, To: %q%s},", f.Name, relationKey(f), name, extra)
 			continue
 		}
-		if len(f.Arguments) > 0 || isMany || f.Directives.ForName("resolve") != nil || e.Resources[name] != nil {
+		if len(f.Arguments) > 0 || isMany || f.Directives.ForName("resolve") != nil || e.Resources[name] != nil || isDerived(e.Types[name]) {
 			continue
 		}
 		if object != nil {

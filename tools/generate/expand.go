@@ -101,7 +101,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 	case r != nil:
 		return e.resource(r)
 	case definition.Kind == ast.Enum && definition.Directives.ForName("open") != nil:
-		e.add(openEnum(definition))
+		e.add(wordEnum(definition))
 	case definition.Kind == ast.Object || definition.Kind == ast.Interface || definition.Kind == ast.InputObject:
 		own := *definition
 		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, typeDirectives...)
@@ -275,7 +275,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 		if body := e.resolverBody(typeName, f, &own); body != "" {
 			e.addResolver(typeName, &own, body)
 		}
-		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil && !strings.HasSuffix(typeName, "Input") {
+		if isOpen(e.Types[f.Type.Name()]) && !strings.HasSuffix(typeName, "Input") {
 			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "Original value of `"+f.Name+"` from ClickFunnels. Use it if `"+f.Name+"` is `UNKNOWN`."), accessor(f)))
 		}
 	}
@@ -440,13 +440,26 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 	return nil, errorAtResource(r, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
 }
 
-// openEnum returns an enum with a value for words that are newer than it.
-func openEnum(definition *ast.Definition) *ast.Definition {
+// isOpen reports whether ClickFunnels may send values that an enum does not define.
+func isOpen(definition *ast.Definition) bool {
+	return definition != nil && definition.Directives.ForName("open") != nil && !isDerived(definition)
+}
+
+// isDerived reports whether a hook derives the values of an enum.
+func isDerived(definition *ast.Definition) bool {
+	return definition != nil && arguments{definition.Directives.ForName("open")}.text("derived", "") == "true"
+}
+
+// wordEnum returns an enum whose values are words in rows. An open one gets a value for words that
+// are newer than it.
+func wordEnum(definition *ast.Definition) *ast.Definition {
 	own := *definition
 	own.Directives = without(definition.Directives, "open")
-	own.EnumValues = append(slices.Clone(definition.EnumValues), &ast.EnumValueDefinition{
-		Name: "UNKNOWN", Description: "A value that this schema does not define. The field `raw…` has the original value.",
-	})
+	if isOpen(definition) {
+		own.EnumValues = append(slices.Clone(definition.EnumValues), &ast.EnumValueDefinition{
+			Name: "UNKNOWN", Description: "A value that this schema does not define. The field `raw…` has the original value.",
+		})
+	}
 	return modelled(&own, module+"/graph/model."+own.Name)
 }
 

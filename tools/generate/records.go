@@ -482,8 +482,10 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 		}
 	case definition != nil && definition.Kind == ast.Enum:
 		k.words = lowerFirst(name) + "Words"
-		k.raw = "raw" + upperFirst(f.Name)
-		k.also = append(k.also, snake(k.raw))
+		if isOpen(definition) {
+			k.raw = "raw" + upperFirst(f.Name)
+			k.also = append(k.also, snake(k.raw))
+		}
 		result, read = "*string", fmt.Sprintf("r.textOrNil(%q)", k.name)
 	case isList:
 		k.shape, result, read = "asTexts", "[]string", fmt.Sprintf("r.texts(%q)", k.name)
