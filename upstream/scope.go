@@ -108,6 +108,9 @@ func (c *Client) Within(s *Scope) *Client {
 	return &within
 }
 
+// Forget drops the cached responses of the client's token within its scope.
+func (c *Client) Forget() { c.transport.Forget(c.credential) }
+
 // Scoped reports whether the client has a scope. A scoped client looks up where records belong
 // instead of trusting its caller.
 func (c *Client) Scoped() bool { return c.scope != nil }

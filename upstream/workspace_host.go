@@ -74,8 +74,24 @@ func (c *Client) remember(w *Workspace) {
 		return
 	}
 	// The strings are cloned, because those of records refer to larger blocks.
-	place := Place{WorkspaceID: strings.Clone(w.RawID()), Subdomain: strings.Clone(subdomain)}
-	for _, id := range w.IDs() {
+	c.rememberPlace(Place{WorkspaceID: strings.Clone(w.RawID()), Subdomain: strings.Clone(subdomain)}, w.IDs()...)
+}
+
+// Learn remembers the subdomain of a workspace, by its raw id, as another source than the API told it.
+// It ignores a subdomain that is not one DNS label.
+func (c *Client) Learn(p Place) {
+	subdomain, err := ParseSubdomain(p.Subdomain)
+	if err != nil || !IsRawID(p.WorkspaceID) || c.scope.excludes(p.WorkspaceID) {
+		return
+	}
+	if _, known := c.workspaceHosts.get(workspaceHostKey{c.credential, p.WorkspaceID}); !known { // a record is newer
+		c.rememberPlace(Place{WorkspaceID: p.WorkspaceID, Subdomain: subdomain}, p.WorkspaceID)
+	}
+}
+
+// rememberPlace remembers a place by the ids of its workspace.
+func (c *Client) rememberPlace(place Place, ids ...string) {
+	for _, id := range ids {
 		if known, ok := c.workspaceHosts.get(workspaceHostKey{c.credential, id}); ok && known == place {
 			continue // keep the expiry of the known entry
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/internal/signin"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -30,6 +32,8 @@ type Caller struct {
 	ReadOnly bool
 	// Policy holds the caller's limits.
 	Policy limits.Policy
+	// Place is the workspace of a caller who signed in; empty for other callers.
+	Place upstream.Place
 
 	key Key
 }
@@ -43,6 +47,8 @@ type Key struct {
 	// its tokens.
 	client  string
 	version [sha256.Size]byte
+	// session is the id of the session of a caller who signed in.
+	session string
 }
 
 // Key returns the caller's key.
@@ -69,6 +75,8 @@ func callerWithToken(token upstream.Token, policy limits.Policy) *Caller {
 // for concurrent use.
 type Gate interface {
 	Caller(r *http.Request) (*Caller, *Refusal)
+	// Rights returns the rights and limits of people who signed in, and whether they may.
+	Rights() (readOnly bool, policy limits.Policy, ok bool)
 }
 
 // PassThrough is the gate for callers that send their own ClickFunnels token.
@@ -92,6 +100,11 @@ func (g PassThrough) Caller(r *http.Request) (*Caller, *Refusal) {
 	return caller, nil
 }
 
+// Rights implements [Gate]. People who signed in have the rights of a caller with a token.
+func (g PassThrough) Rights() (readOnly bool, policy limits.Policy, ok bool) {
+	return false, g.Policy, true
+}
+
 // invalidToken replaces every malformed token; the REST client refuses it.
 const invalidToken upstream.Token = "\x00"
 
@@ -108,6 +121,44 @@ func (g Held) Caller(r *http.Request) (*Caller, *Refusal) {
 		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, "The server-held token is for callers on this machine only.", 0}
 	}
 	return callerWithToken(g.Token, g.Policy), nil
+}
+
+// Rights implements [Gate]. People who signed in have the rights of a caller with a token.
+func (g Held) Rights() (readOnly bool, policy limits.Policy, ok bool) {
+	return false, g.Policy, true
+}
+
+// authenticate returns the caller of a request: the person who signed in, or else the caller that
+// the gate finds.
+func authenticate(gate Gate, r *http.Request) (*Caller, *Refusal) {
+	session, err := signin.From(r.Context())
+	switch {
+	case errors.Is(err, signin.ErrCrossSite):
+		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, sentence(err), 0}
+	case err != nil || session == nil && signin.IsBearer(bearer(r)):
+		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, sentence(signin.ErrEnded), 0}
+	case session == nil:
+		return gate.Caller(r)
+	}
+	readOnly, policy, ok := gate.Rights()
+	if !ok {
+		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Signing in is off: the access file has no section for sessions.", 0}
+	}
+	scope, err := upstream.NewScope(nil, []string{session.Workspace.ID})
+	if err != nil {
+		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, sentence(signin.ErrEnded), 0}
+	}
+	return &Caller{
+		Token: session.Token, Scope: scope, ReadOnly: readOnly, Policy: policy,
+		Place: upstream.Place{WorkspaceID: session.Workspace.ID, Subdomain: session.Workspace.Subdomain},
+		key:   Key{token: session.Token, session: session.ID},
+	}, nil
+}
+
+// sentence returns the text of an error as a message for clients.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // Refusal is the response to a request that is not authorized.
@@ -152,7 +203,7 @@ func Handler(gate Gate, next http.Handler) http.Handler {
 			(&Refusal{http.StatusForbidden, upstream.Forbidden, "A page of another site cannot send this request: add the header GraphQL-Require-Preflight to queries by GET.", 0}).write(w)
 			return
 		}
-		caller, refusal := gate.Caller(r)
+		caller, refusal := authenticate(gate, r)
 		if refusal == nil {
 			refusal = limitRate(r.Context(), rates, caller)
 		}

@@ -172,6 +172,15 @@ func (c *Clients) Caller(r *http.Request) (*Caller, *Refusal) {
 	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client key or token is unknown or not valid.", 0}
 }
 
+// Rights implements [Gate]. They are those of the section sessions.
+func (c *Clients) Rights() (readOnly bool, policy limits.Policy, ok bool) {
+	sessions := c.current.Load().sessions
+	if sessions == nil {
+		return false, limits.Policy{}, false
+	}
+	return sessions.ReadOnly, sessions.Policy, true
+}
+
 // find returns the caller that a client key or a JSON Web Token identifies, or nil. The lookup of
 // a key takes the same time whichever client matches, and if none does.
 func (r *roster) find(token string) *Caller {

@@ -27,6 +27,16 @@ type file struct {
 	JWT *JWT `yaml:"jwt"`
 	// Clients are the clients that may call. The first match wins.
 	Clients []client `yaml:"clients"`
+	// Sessions says what people who signed in may do; nil is nothing.
+	Sessions *sessions `yaml:"sessions"`
+}
+
+// sessions are the rights of people who signed in.
+type sessions struct {
+	// Access is "read", by default, or "read-write".
+	Access string `yaml:"access"`
+	// Limits override the server's limits.
+	Limits *override `yaml:"limits"`
 }
 
 // source is where a token is read from.
@@ -132,7 +142,7 @@ func parse(text []byte) (*file, error) {
 	if err := configfile.YAML(text, f); err != nil {
 		return nil, err
 	}
-	if len(f.Clients) == 0 {
+	if len(f.Clients) == 0 && f.Sessions == nil {
 		return nil, errors.New("there are no clients in it")
 	}
 	return f, nil
@@ -181,6 +191,7 @@ func validToken(text, from string) (upstream.Token, error) {
 type roster struct {
 	entries  []entry
 	verifier *verifier
+	sessions *Caller // rights and limits of people who signed in; nil if they may do nothing
 }
 
 // exampleKey is the hash of the key in docs/auth.md.
@@ -230,7 +241,34 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [
 		e.caller.key = Key{client: c.Name, version: version}
 		r.entries = append(r.entries, e)
 	}
-	return r, nil
+	return r, r.readSessions(f.Sessions, base)
+}
+
+// readSessions reads the rights of people who signed in.
+func (r *roster) readSessions(s *sessions, base Caller) (err error) {
+	if s == nil {
+		return nil
+	}
+	caller := Caller{Policy: base.Policy}
+	if caller.ReadOnly, err = parseAccess(s.Access); err != nil {
+		return fmt.Errorf("sessions: %w", err)
+	}
+	if caller.Policy.Limits, err = s.Limits.applyTo(base.Policy.Limits); err != nil {
+		return fmt.Errorf("sessions: limits: %w", err)
+	}
+	r.sessions = &caller
+	return nil
+}
+
+// parseAccess reports whether an access is read-only.
+func parseAccess(access string) (bool, error) {
+	switch access {
+	case "", "read":
+		return true, nil
+	case "read-write":
+		return false, nil
+	}
+	return false, errors.New("access must be read or read-write")
 }
 
 func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (e entry, err error) {
@@ -252,12 +290,8 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 	if e.caller.Token, err = c.token(tokens, base.Token); err != nil {
 		return e, err
 	}
-	switch c.Access {
-	case "", "read":
-		e.caller.ReadOnly = true
-	case "read-write":
-	default:
-		return e, errors.New("access must be read or read-write")
+	if e.caller.ReadOnly, err = parseAccess(c.Access); err != nil {
+		return e, err
 	}
 	if e.caller.Scope, err = c.scope(); err != nil {
 		return e, err

@@ -21,6 +21,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/redis"
+	"github.com/funnelgraph/funnelgraph/internal/signin"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 	"github.com/funnelgraph/funnelgraph/upstream/transport"
@@ -56,6 +57,13 @@ type Config struct {
 	TrustedOnly   bool   `group:"Callers" name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Reject documents that are not in the manifest."`
 	Introspection bool   `group:"Callers" name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Allow introspection, and suggest names of the schema in error messages. Disable it if all clients are your own applications."`
 
+	OAuthClientID   string        `group:"Sign-in" name:"oauth-client-id" env:"CLICKFUNNELS_OAUTH_CLIENT_ID" placeholder:"ID" help:"Client id of the platform application with which people sign in. Without one, the endpoints below /auth/ do not exist."`
+	OAuthURL        string        `group:"Sign-in" name:"oauth-url" env:"CLICKFUNNELS_OAUTH_URL" default:"${oauth_url}" help:"Base URL of the OAuth server. Plain http is allowed on loopback only."`
+	PublicURL       string        `group:"Sign-in" name:"public-url" env:"FUNNELGRAPH_PUBLIC_URL" placeholder:"URL" help:"Origin under which browsers reach this server, such as https://api.example.com. The redirect URI of the platform application is this origin with the path /auth/callback."`
+	ReturnTo        []string      `group:"Sign-in" name:"return-to" env:"FUNNELGRAPH_RETURN_TO" placeholder:"URL" help:"Place that may receive a person after the sign-in, in addition to this server's own pages: an origin such as https://app.example.com, an https app link, or a URL with a custom scheme such as com.example.app:/signed-in. Repeat the flag, or separate several places by commas."`
+	SessionLifetime time.Duration `group:"Sign-in" name:"session-lifetime" env:"FUNNELGRAPH_SESSION_LIFETIME" default:"168h" help:"How long a session lasts after the sign-in."`
+	SessionIdle     time.Duration `group:"Sign-in" name:"session-idle" env:"FUNNELGRAPH_SESSION_IDLE" default:"24h" help:"How long a session lasts without a request."`
+
 	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"enforce: reject what exceeds the limits below. measure: only log it, to find suitable values. --max-body is always enforced."`
 	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Maximum size of a request body, in bytes; at least 1."`
 	Limits     limits.Limits `group:"Limits" embed:""`
@@ -73,6 +81,10 @@ type Config struct {
 	// their own. It has no flag because other users of the machine can read a process's
 	// arguments.
 	Token upstream.Token `kong:"-"`
+	// OAuthSecret is the client secret of the platform application; empty for a public client.
+	OAuthSecret upstream.Token `kong:"-"`
+	// SessionKeys seal and open sessions.
+	SessionKeys signin.Keys `kong:"-"`
 }
 
 const help = `One GraphQL endpoint in front of the ClickFunnels 2.0 API. "funnelgraph --demo" runs it with sample data and without an account.
@@ -81,6 +93,8 @@ By default, each caller sends their own ClickFunnels token as "Authorization: Be
 
 The environment variable CLICKFUNNELS_API_TOKEN holds a ClickFunnels token. Clients in the access file that have no token of their own use it. If there is no access file, every request uses it, and --listen must then be a loopback address. CLICKFUNNELS_API_TOKEN_FILE is the path of a file that contains this token.
 
+People can sign in with ClickFunnels if --oauth-client-id is set. The environment variable CLICKFUNNELS_OAUTH_CLIENT_SECRET holds the secret of the platform application. FUNNELGRAPH_SESSION_KEYS holds keys of 32 bytes in base64, separated by commas, that encrypt the sessions: the first one encrypts, and all of them decrypt. Each of the two variables can have the suffix _FILE and the path of a file instead.
+
 The exit code is 0 on success. It is 1, with the reason on standard error, if funnelgraph failed to start or aborted requests at shutdown.`
 
 // groups are the groups of flags in --help and in the reference.
@@ -88,6 +102,7 @@ var groups = []kong.Group{
 	{Key: "Serving", Title: "Serving:"},
 	{Key: "ClickFunnels", Title: "Calling ClickFunnels:"},
 	{Key: "Callers", Title: "Clients and documents:"},
+	{Key: "Sign-in", Title: "Signing in with ClickFunnels:"},
 	{Key: "Limits", Title: "Limits of a request (0 means no limit, except for --max-body):"},
 	{Key: "Operations", Title: "Operations:"},
 }
@@ -138,7 +153,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	if cfg.Command = parsed.Command(); cfg.Command != Serve {
 		return cfg, nil
 	}
-	if cfg.Token, err = readToken(); err != nil {
+	if err := cfg.readSecrets(); err != nil {
 		return Config{}, err
 	}
 	all := settings(parsed, cfg.File)
@@ -160,7 +175,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 	return kong.New(line,
 		kong.Name("funnelgraph"),
 		kong.Description(help),
-		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(transport.DefaultAttempts), "filtered_reads": strconv.Itoa(transport.DefaultFilteredReads)},
+		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(transport.DefaultAttempts), "filtered_reads": strconv.Itoa(transport.DefaultFilteredReads), "oauth_url": signin.DefaultOAuthURL},
 		kong.ExplicitGroups(groups),
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
@@ -192,7 +207,7 @@ func (c *Config) check(all []setting) error {
 		return all[slices.IndexFunc(all, func(s setting) bool { return s.Name == flag })]
 	}
 	for _, check := range []func(*Config, func(string) setting) error{
-		(*Config).checkServing, (*Config).checkUpstream, (*Config).checkRedis, (*Config).checkCallers, (*Config).checkDemo,
+		(*Config).checkServing, (*Config).checkUpstream, (*Config).checkRedis, (*Config).checkCallers, (*Config).checkSignIn, (*Config).checkDemo,
 	} {
 		if err := check(c, name); err != nil {
 			return err
@@ -268,6 +283,39 @@ func (c *Config) checkCallers(name func(string) setting) error {
 	return nil
 }
 
+// checkSignIn checks the settings of the sign-in. The simulated API brings its own.
+func (c *Config) checkSignIn(name func(string) setting) error {
+	if c.PublicURL != "" {
+		if _, err := signin.ParsePublicURL(c.PublicURL); err != nil {
+			return fmt.Errorf("%s %w", name("public-url"), err)
+		}
+	}
+	if err := signin.ParseOAuthURL(c.OAuthURL); err != nil {
+		return fmt.Errorf("%s %w", name("oauth-url"), err)
+	}
+	for _, place := range c.ReturnTo {
+		if _, err := signin.ParseReturnTo(place); err != nil {
+			return fmt.Errorf("%s %w", name("return-to"), err)
+		}
+	}
+	if c.SessionLifetime == 0 || c.SessionIdle == 0 {
+		return fmt.Errorf("%s and %s must be positive, such as 24h", name("session-lifetime"), name("session-idle"))
+	}
+	switch {
+	case c.Demo && c.OAuthClientID != "":
+		return fmt.Errorf("%s has no use with --demo, which has a simulated sign-in: omit one of them", name("oauth-client-id"))
+	case c.OAuthClientID == "" && c.OAuthSecret != "":
+		return errors.New("CLICKFUNNELS_OAUTH_CLIENT_SECRET needs --oauth-client-id (CLICKFUNNELS_OAUTH_CLIENT_ID): set both, or neither")
+	case c.OAuthClientID == "":
+		return nil
+	case c.PublicURL == "":
+		return fmt.Errorf("%s needs --public-url: the origin under which browsers reach this server, such as https://api.example.com", name("oauth-client-id"))
+	case c.SessionKeys.Missing():
+		return fmt.Errorf("%s needs FUNNELGRAPH_SESSION_KEYS or FUNNELGRAPH_SESSION_KEYS_FILE: make a key with `openssl rand -base64 32`", name("oauth-client-id"))
+	}
+	return nil
+}
+
 func (c *Config) checkDemo(name func(string) setting) error {
 	if c.DemoLatency > 0 && !c.Demo {
 		return fmt.Errorf("%s needs --demo: only the simulated API can be made slow", name("demo-latency"))
@@ -294,31 +342,53 @@ func checkOrigin(origin string) error {
 	return nil
 }
 
-// maxTokenFile is the maximum size of a token file, in bytes.
-const maxTokenFile = 64 << 10
+// maxSecretFile is the maximum size of a file with a secret, in bytes.
+const maxSecretFile = 64 << 10
 
-// readToken reads the server-held token from the environment, or from the file that it names.
-func readToken() (upstream.Token, error) {
-	token, file := os.Getenv("CLICKFUNNELS_API_TOKEN"), os.Getenv("CLICKFUNNELS_API_TOKEN_FILE")
-	if token != "" && file != "" {
-		return "", errors.New("CLICKFUNNELS_API_TOKEN and CLICKFUNNELS_API_TOKEN_FILE are both set: set one")
-	}
-	name := "CLICKFUNNELS_API_TOKEN"
-	if file != "" {
-		name = "CLICKFUNNELS_API_TOKEN_FILE"
-		b, err := configfile.Read(file, maxTokenFile)
+// readSecrets reads the settings that have no flags.
+func (c *Config) readSecrets() error {
+	for _, secret := range []struct {
+		name, noun string
+		value      *upstream.Token
+	}{{"CLICKFUNNELS_API_TOKEN", "token", &c.Token}, {"CLICKFUNNELS_OAUTH_CLIENT_SECRET", "secret", &c.OAuthSecret}} {
+		text, from, err := readSecret(secret.name)
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
+			return err
 		}
-		if token = strings.TrimSpace(string(b)); token == "" {
-			return "", fmt.Errorf("%s: the file is empty", name)
+		if *secret.value = upstream.Token(text); text != "" && !secret.value.Valid() {
+			return fmt.Errorf("%[1]s holds no %[2]s: a %[2]s is printable text without spaces", from, secret.noun)
 		}
-		configfile.WarnIfReadableByOthers(file)
 	}
-	if token != "" && !upstream.Token(token).Valid() {
-		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", name)
+	text, from, err := readSecret("FUNNELGRAPH_SESSION_KEYS")
+	if err != nil || text == "" {
+		return err
 	}
-	return upstream.Token(token), nil
+	if c.SessionKeys, err = signin.ParseKeys(text); err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	return nil
+}
+
+// readSecret reads a secret from an environment variable, or from the file that the variable with the
+// suffix _FILE names. from is the variable that is set.
+func readSecret(name string) (text, from string, err error) {
+	text, file := os.Getenv(name), os.Getenv(name+"_FILE")
+	if text != "" && file != "" {
+		return "", "", fmt.Errorf("%[1]s and %[1]s_FILE are both set: set one", name)
+	}
+	if file == "" {
+		return text, name, nil
+	}
+	from = name + "_FILE"
+	b, err := configfile.Read(file, maxSecretFile)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", from, err)
+	}
+	if text = strings.TrimSpace(string(b)); text == "" {
+		return "", "", fmt.Errorf("%s: the file is empty", from)
+	}
+	configfile.WarnIfReadableByOthers(file)
+	return text, from, nil
 }
 
 // formatFlagError formats an error of the flag library as one line, to be printed after the

@@ -115,8 +115,15 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 }
 
 var (
-	// secretKey matches keys under which someone might put the token into the file.
-	secretKey = regexp.MustCompile(`^(clickfunnels-)?((api|access)-)?token(-file)?$`)
+	// secretKeys match keys under which someone might put a secret into the file.
+	secretKeys = []struct {
+		noun, variable string
+		pattern        *regexp.Regexp
+	}{
+		{"the ClickFunnels token", "CLICKFUNNELS_API_TOKEN", regexp.MustCompile(`^(clickfunnels-)?((api|access)-)?token(-file)?$`)},
+		{"the client secret", "CLICKFUNNELS_OAUTH_CLIENT_SECRET", regexp.MustCompile(`^(clickfunnels-)?(oauth-)?(client-)?secret(-file)?$`)},
+		{"a session key", "FUNNELGRAPH_SESSION_KEYS", regexp.MustCompile(`^(funnelgraph-)?session-keys?(-file)?$`)},
+	}
 	// plainKey matches keys that an error may repeat; a secret is longer.
 	plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,23}$`)
 )
@@ -127,8 +134,10 @@ func flagForKey(key string, flags []*kong.Flag) (*kong.Flag, error) {
 		return nil, errors.New("this key is too long: keys are the names of flags, which --help lists")
 	}
 	plain := strings.ReplaceAll(strings.ToLower(key), "_", "-")
-	if secretKey.MatchString(plain) {
-		return nil, errors.New("the ClickFunnels token is not allowed in this file: set CLICKFUNNELS_API_TOKEN, or set CLICKFUNNELS_API_TOKEN_FILE to the path of a file with only the token")
+	for _, secret := range secretKeys {
+		if secret.pattern.MatchString(plain) {
+			return nil, fmt.Errorf("%[1]s is not allowed in this file: set %[2]s, or set %[2]s_FILE to the path of a file that contains only it", secret.noun, secret.variable)
+		}
 	}
 	plain = strings.TrimPrefix(plain, "funnelgraph-")
 	var near *kong.Flag

@@ -102,8 +102,10 @@ func parserModel(tb testing.TB) *kong.Application {
 // flags, which must have a variable, a group, and a type that this test supports.
 func TestEveryFlag(t *testing.T) {
 	clearEnvironment(t)
+	t.Setenv("FUNNELGRAPH_SESSION_KEYS", strings.Repeat("hush", 11)[:43])
 	special := map[string]string{
 		"listen": "127.0.0.1:1", "admin-listen": "127.0.0.1:2", "cors-origin": "[https://a.example, https://b.example]",
+		"oauth-client-id": "something\npublic-url: https://a.example", "oauth-url": "http://localhost:9/oauth", "public-url": "https://a.example", "return-to": "[https://a.example, https://b.example]",
 		"upstream-url": "http://localhost:9", "redis-url": "redis://localhost:6379", "trusted-documents-only": "true\ntrusted-documents: manifest.json",
 		"demo-latency": "17s\ndemo: true", "demo-faults": "429=0.1\ndemo: true",
 	}

@@ -35,8 +35,15 @@ func redacted(flag *kong.Flag, value any) (any, bool) {
 // its source. Secrets are printed as "***".
 func (c *Config) print(w io.Writer, all []setting) error {
 	var b bytes.Buffer
-	if c.Token != "" {
-		_, _ = fmt.Fprintf(&b, "# CLICKFUNNELS_API_TOKEN=%s (environment)\n", c.Token)
+	for _, secret := range []struct {
+		name  string
+		isSet bool
+	}{
+		{"CLICKFUNNELS_API_TOKEN", c.Token != ""}, {"CLICKFUNNELS_OAUTH_CLIENT_SECRET", c.OAuthSecret != ""}, {"FUNNELGRAPH_SESSION_KEYS", !c.SessionKeys.Missing()},
+	} {
+		if secret.isSet {
+			_, _ = fmt.Fprintf(&b, "# %s=%s (environment)\n", secret.name, secretMask)
+		}
 	}
 	group := -1
 	for _, s := range all {

@@ -57,6 +57,17 @@ func (c *Cache[K, V]) Remove(key K) {
 	c.entries.Remove(key)
 }
 
+// RemoveIf removes the keys that match.
+func (c *Cache[K, V]) RemoveIf(match func(K) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range c.entries.Keys() {
+		if match(key) {
+			c.entries.Remove(key)
+		}
+	}
+}
+
 // Size returns the number of entries, and their size in bytes.
 func (c *Cache[K, V]) Size() (entries, bytes int) {
 	c.mu.Lock()

@@ -67,6 +67,13 @@ func (t *Transport) Do(ctx context.Context, r *Request) (Response, error) {
 	return a, err
 }
 
+// Forget removes the cached responses of a credential from the memory of this server.
+func (t *Transport) Forget(of Credential) {
+	if t.cache != nil {
+		t.cache.responses.RemoveIf(func(key cacheKey) bool { return key.credential == of })
+	}
+}
+
 // AllowRetry reports whether the caller itself may repeat a call, and takes that from the host's
 // retry budget.
 func (t *Transport) AllowRetry(r *Request) bool { return t.retrier.allowRetry(r) }

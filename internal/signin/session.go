@@ -1,0 +1,258 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Session is a person's access to one workspace. It must not be modified.
+type Session struct {
+	// ID is random. It is in no response.
+	ID        string
+	Token     upstream.Token
+	Workspace Workspace
+	Team      Team
+	// Ends is when the session ends, however much it is used.
+	Ends time.Time
+}
+
+// Workspace is the workspace of a session, by its raw id. The subdomain is empty if unknown.
+type Workspace struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Subdomain string `json:"subdomain,omitempty"`
+}
+
+// Team is the team of a session, by its raw id.
+type Team struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// sealedSession is a session as sealed values hold it.
+type sealedSession struct {
+	ID        string    `json:"id"`
+	Token     string    `json:"token"`
+	Workspace Workspace `json:"workspace"`
+	Team      Team      `json:"team"`
+	Ends      int64     `json:"ends"` // in Unix seconds
+}
+
+func (s *Session) sealed() sealedSession {
+	return sealedSession{s.ID, string(s.Token), s.Workspace, s.Team, s.Ends.Unix()}
+}
+
+func (s sealedSession) session() *Session {
+	return &Session{s.ID, upstream.Token(s.Token), s.Workspace, s.Team, time.Unix(s.Ends, 0)}
+}
+
+// The prefixes of bearer tokens and refresh tokens.
+const (
+	BearerPrefix  = "fgs_"
+	refreshPrefix = "fgr_"
+)
+
+// The errors of requests with a session that cannot be used.
+var (
+	// ErrEnded means that the session has expired, has ended or was never valid.
+	ErrEnded = errors.New("this session has ended or is not valid: sign in again")
+	// ErrCrossSite means that a page of another site sent the request.
+	ErrCrossSite = errors.New("a page of another site cannot send this request with a session cookie: list its origin in --cors-origin")
+)
+
+// IsBearer reports whether a token is one that this package issues, valid or not.
+func IsBearer(token string) bool {
+	return strings.HasPrefix(token, BearerPrefix) || strings.HasPrefix(token, refreshPrefix)
+}
+
+type contextKey struct{}
+
+// result is the outcome of opening the session of a request.
+type result struct {
+	session *Session
+	expires time.Time
+	err     error
+}
+
+// From returns the session of a request, nil if it has none. The error is [ErrEnded] or [ErrCrossSite]
+// if it has one that cannot be used.
+func From(ctx context.Context) (*Session, error) {
+	found, _ := ctx.Value(contextKey{}).(result)
+	return found.session, found.err
+}
+
+// Authenticate opens the session of each request, for [From]. It never refuses a request. A session
+// cookie is renewed when it has not been for a while, and removed if it is no longer valid.
+func (s *Server) Authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Cookie")
+		var found result
+		if authorization := r.Header.Get("Authorization"); authorization != "" {
+			found = s.fromBearer(r.Context(), authorization)
+		} else {
+			found = s.fromCookie(w, r)
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, found)))
+	})
+}
+
+// fromBearer opens the bearer token of an Authorization header. Other tokens are none of ours.
+func (s *Server) fromBearer(ctx context.Context, authorization string) result {
+	scheme, token, _ := strings.Cut(strings.TrimSpace(authorization), " ")
+	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || !IsBearer(token) {
+		return result{}
+	}
+	sealed, isBearer := strings.CutPrefix(token, BearerPrefix)
+	if !isBearer {
+		return result{err: ErrEnded}
+	}
+	return s.open(ctx, forBearer, sealed)
+}
+
+// fromCookie opens the session cookie, if there is one.
+func (s *Server) fromCookie(w http.ResponseWriter, r *http.Request) result {
+	cookie, err := r.Cookie(s.cookieName(sessionCookie))
+	if err != nil {
+		return result{}
+	}
+	// Queries by GET execute something too, so that they are checked like requests by POST.
+	checked := r.WithContext(r.Context())
+	checked.Method = http.MethodPost
+	if s.origins.Check(checked) != nil {
+		return result{err: ErrCrossSite}
+	}
+	found := s.open(r.Context(), forSession, cookie.Value)
+	if found.err != nil {
+		s.setCookie(w, sessionCookie, "", time.Time{})
+		return found
+	}
+	if rest := time.Until(found.expires); rest < s.cfg.Idle*9/10 && found.expires.Before(found.session.Ends) {
+		s.setSession(w, found.session)
+	}
+	return found
+}
+
+// open opens a sealed session that has not ended.
+func (s *Server) open(ctx context.Context, p purpose, sealed string) result {
+	var content sealedSession
+	expires, err := s.cfg.Keys.open(p, sealed, &content)
+	if err != nil || s.isEnded(ctx, content.ID) {
+		return result{err: ErrEnded}
+	}
+	return result{session: content.session(), expires: expires}
+}
+
+// isEnded reports whether a session was ended. While the shared store is unreachable, only sessions
+// that ended on this replica are known; their tokens are revoked at ClickFunnels in any case.
+func (s *Server) isEnded(ctx context.Context, id string) bool {
+	if ended, _ := s.ended.Marked(ctx, endedName(id)); ended {
+		return true
+	}
+	ended, err := s.cfg.Store.Marked(ctx, endedName(id))
+	return err == nil && ended
+}
+
+func endedName(id string) string { return "ended:" + id }
+
+// expiry returns when a value of a session expires that is sealed now and lasts at most so long.
+func (session *Session) expiry(most time.Duration) time.Time {
+	if expires := time.Now().Add(most); expires.Before(session.Ends) {
+		return expires
+	}
+	return session.Ends
+}
+
+// setSession sets the session cookie. It reports whether the session fits into one.
+func (s *Server) setSession(w http.ResponseWriter, session *Session) bool {
+	expires := session.expiry(s.cfg.Idle)
+	sealed, err := s.cfg.Keys.seal(forSession, session.sealed(), expires)
+	if err != nil {
+		return false
+	}
+	s.setCookie(w, sessionCookie, sealed, expires)
+	return true
+}
+
+// The names of cookies, which [Server.cookieName] completes.
+const (
+	sessionCookie = "funnelgraph"
+	loginCookie   = "funnelgraph_login_"
+)
+
+// cookieName returns the name of a cookie. Browsers accept the prefix only with the attributes that
+// bind a cookie to this host.
+func (s *Server) cookieName(name string) string {
+	if s.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// setCookie sets a cookie, or removes it if the value is empty.
+func (s *Server) setCookie(w http.ResponseWriter, name, value string, expires time.Time) {
+	age := -1
+	if value != "" {
+		age = max(1, int(time.Until(expires).Seconds()))
+	}
+	http.SetCookie(w, &http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", MaxAge: age, Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // plain on loopback only
+}
+
+// describe handles GET /auth/session.
+func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
+	found, _ := r.Context().Value(contextKey{}).(result)
+	switch {
+	case errors.Is(found.err, ErrCrossSite):
+		writeJSON(w, http.StatusForbidden, map[string]any{"signedIn": false, "error": found.err.Error()})
+		return
+	case found.session == nil:
+		writeJSON(w, http.StatusUnauthorized, map[string]any{"signedIn": false})
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		SignedIn  bool      `json:"signedIn"`
+		Workspace Workspace `json:"workspace"`
+		Team      Team      `json:"team"`
+		ExpiresAt time.Time `json:"expiresAt"`
+		EndsAt    time.Time `json:"endsAt"`
+	}{true, found.session.Workspace, found.session.Team, found.expires.UTC(), found.session.Ends.UTC()})
+}
+
+// logout handles POST /auth/logout. It ends the session on all replicas, then at ClickFunnels.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
+	session, err := From(r.Context())
+	switch {
+	case errors.Is(err, ErrCrossSite):
+		writeJSON(w, http.StatusForbidden, map[string]any{"signedIn": false, "error": err.Error()})
+		return
+	case session == nil:
+		writeJSON(w, http.StatusUnauthorized, map[string]any{"signedIn": false})
+		return
+	}
+	ctx := context.WithoutCancel(r.Context()) // the client may leave at once
+	if r.Header.Get("Authorization") == "" {
+		s.setCookie(w, sessionCookie, "", time.Time{})
+	}
+	rest := max(time.Second, time.Until(session.Ends))
+	_, errHere := s.ended.Mark(ctx, endedName(session.ID), rest)
+	_, errShared := s.cfg.Store.Mark(ctx, endedName(session.ID), rest)
+	if s.cfg.Forget != nil {
+		s.cfg.Forget(session)
+	}
+	errRevoked := s.provider.revoke(ctx, session.Token)
+	if errRevoked != nil {
+		slog.WarnContext(ctx, "a token could not be revoked", "workspace", session.Workspace.ID, "error", errRevoked)
+	}
+	if errRevoked != nil && (errHere != nil || errShared != nil) {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"signedIn": false, "error": "The session was ended in this browser, but copies of its cookie may still work: remove the application in the settings of the workspace."})
+		return
+	}
+	slog.InfoContext(ctx, "signed out", "workspace", session.Workspace.ID)
+	neverStore(w)
+	w.WriteHeader(http.StatusNoContent)
+}
