@@ -21,9 +21,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
-// Token is the bearer token that the simulated API accepts.
+// Token is the bearer token that the simulated API always accepts. It reaches every workspace.
 const Token = "demo-token"
 
 // BasePath is the API's path on each host.
@@ -40,6 +41,7 @@ const pageSize = 20
 // is the first path segment, as in [Template], or else the first label of the host.
 type Server struct {
 	contacts []int
+	oauth    atomic.Pointer[OAuth]
 
 	mu     sync.RWMutex
 	tables []*table
@@ -70,14 +72,11 @@ func indexed(tables []*table) []*table {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.UserAgent() == "" {
-		// The edge refuses the call with an HTML page (clickfunnels-api.md §2).
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = fmt.Fprintf(w, "<html><body><h1>%s</h1></body></html>", html.EscapeString("Access denied"))
+	if !requireUserAgent(w, r) {
 		return
 	}
-	if r.Header.Get("Authorization") != "Bearer "+Token {
+	r, ok := s.authenticated(r)
+	if !ok {
 		fail(w, http.StatusUnauthorized, "API key missing or invalid")
 		return
 	}
@@ -86,17 +85,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "No such route")
 		return
 	}
-	if r.Method != http.MethodGet {
+	if r.Method == http.MethodGet {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+	} else {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !s.serveRoute(w, r, subdomain, at) && !s.serveWrite(w, r, subdomain, at) {
-			fail(w, http.StatusNotFound, "No such route")
-		}
+	}
+	if !s.reaches(grantOf(r), subdomain, at) {
+		fail(w, http.StatusNotFound, "Not found: Record missing")
 		return
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.serve(w, r, subdomain, at)
+}
+
+// serve serves a request that the token may make. s.mu is held.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, subdomain, at string) {
 	if s.serveRoute(w, r, subdomain, at) {
+		return
+	}
+	if r.Method != http.MethodGet {
+		if !s.serveWrite(w, r, subdomain, at) {
+			fail(w, http.StatusNotFound, "No such route")
+		}
 		return
 	}
 	for _, t := range s.tables {
@@ -112,6 +123,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	fail(w, http.StatusNotFound, "No such route")
+}
+
+// requireUserAgent reports whether a request has a User-Agent. If not, it sends the HTML page of the
+// edge (clickfunnels-api.md §2).
+func requireUserAgent(w http.ResponseWriter, r *http.Request) bool {
+	if r.UserAgent() != "" {
+		return true
+	}
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = fmt.Fprintf(w, "<html><body><h1>%s</h1></body></html>", html.EscapeString("Access denied"))
+	return false
 }
 
 // split returns a request's subdomain and the path below the API's base path.
@@ -293,6 +316,9 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 	}
 	if t.hidden != nil {
 		rows = filtered(rows, func(r row) bool { return !t.hidden(r) })
+	}
+	if g := grantOf(r); g != nil {
+		rows = filtered(rows, func(r row) bool { return g.shows(t, r) })
 	}
 	query := r.URL.Query()
 	for key, given := range query {

@@ -62,8 +62,10 @@ func matchAll(pattern, path string) (ids []string, ok bool) {
 }
 
 // table returns the table with a list.
-func (s *Server) table(list string) *table {
-	return s.tables[slices.IndexFunc(s.tables, func(t *table) bool { return t.list == list })]
+func (s *Server) table(list string) *table { return tableOf(s.tables, list) }
+
+func tableOf(tables []*table, list string) *table {
+	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.list == list })]
 }
 
 // on returns a table's row on a host. If there is none, it sends the response.
@@ -84,13 +86,17 @@ const (
 	pageList      = "workspaces/*/pages"
 )
 
-func serveMe(s *Server, w http.ResponseWriter, _ *http.Request, subdomain string, _ []string) {
+func serveMe(s *Server, w http.ResponseWriter, r *http.Request, subdomain string, _ []string) {
 	if subdomain != accounts {
 		fail(w, http.StatusNotFound, "Not found")
 		return
 	}
+	var workspace any
+	if g := grantOf(r); g != nil {
+		workspace = s.connectedWorkspace(g)
+	}
 	send(w, http.StatusOK, encode(with(maps.Clone(s.table("users").rows[0]), row{
-		"connected_workspace": nil, "platform_application": row{"id": 501, "public_id": publicID(501), "team_id": s.table("teams").rows[0].id()},
+		"connected_workspace": workspace, "platform_application": row{"id": 501, "public_id": publicID(501), "team_id": s.table("teams").rows[0].id()},
 	})))
 }
 

@@ -271,7 +271,18 @@ func humanized(key string) string {
 // addWrites sets the writes of the hand-written tables.
 func addWrites(teams, workspaces, tags, applied, contacts *table) {
 	teams.writes = &writes{key: "team", attributes: []string{"name", "time_zone", "locale"}, required: []string{"name"}}
-	workspaces.writes = &writes{key: "workspace", attributes: []string{"name", "subdomain"}, required: []string{"name", "subdomain"}}
+	workspaces.writes = &writes{
+		key: "workspace", attributes: []string{"name", "subdomain"}, required: []string{"name", "subdomain"},
+		changed: func(r row, _ map[string]any) string {
+			// A workspace token reaches one host, so no two workspaces may have the same one.
+			subdomain, isText := r["subdomain"].(string)
+			taken := slices.ContainsFunc(workspaces.rows, func(other row) bool { return other.id() != r.id() && other["subdomain"] == subdomain })
+			if !isText || taken || subdomain == accounts {
+				return "Subdomain is invalid or has already been taken"
+			}
+			return ""
+		},
+	}
 	tags.writes = &writes{
 		key: "contacts_tag", attributes: []string{"name", "color"}, required: []string{"name"}, unique: "name",
 		make: func(id int64, workspace row) row {
