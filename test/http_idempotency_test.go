@@ -392,6 +392,11 @@ func (g *switchedGate) Caller(r *http.Request) (*access.Caller, *access.Refusal)
 	return g.Load().Caller(r)
 }
 
+// Rights implements [access.Gate].
+func (g *switchedGate) Rights() (readOnly bool, policy limits.Policy, ok bool) {
+	return g.Load().Rights()
+}
+
 // TestReplaysAreReported reads the log and the metrics after a repeated mutation.
 func TestReplaysAreReported(t *testing.T) {
 	w := new(recorder)

@@ -144,7 +144,7 @@ func authenticate(gate Gate, r *http.Request) (*Caller, *Refusal) {
 	if !ok {
 		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Signing in is off: the access file has no section for sessions.", 0}
 	}
-	scope, err := upstream.NewScope(nil, []string{session.Workspace.ID})
+	scope, err := SessionScope(session)
 	if err != nil {
 		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, sentence(signin.ErrEnded), 0}
 	}
@@ -153,6 +153,12 @@ func authenticate(gate Gate, r *http.Request) (*Caller, *Refusal) {
 		Place: upstream.Place{WorkspaceID: session.Workspace.ID, Subdomain: session.Workspace.Subdomain},
 		key:   Key{token: session.Token, session: session.ID},
 	}, nil
+}
+
+// SessionScope returns the scope of a person who signed in: the workspace of the token, even if the
+// token reaches more.
+func SessionScope(s *signin.Session) (*upstream.Scope, error) {
+	return upstream.NewScope(nil, []string{s.Workspace.ID})
 }
 
 // sentence returns the text of an error as a message for clients.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -9,13 +10,20 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/redis"
+	"github.com/funnelgraph/funnelgraph/internal/signin"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
-// DemoReset is the path that resets the demo's data.
-const DemoReset = "/demo/reset"
+const (
+	// DemoReset is the path that resets the demo's data.
+	DemoReset = "/demo/reset"
+	// demoPrefix begins the paths of the simulated OAuth server's pages.
+	demoPrefix = "/demo"
+	// demoClient is the client id of the simulated sign-in.
+	demoClient = "funnelgraph-demo"
+)
 
 // Demo serves the GraphQL API in front of a simulated REST API of its own. A reset restarts both
 // with the simulated API on another port, so that nothing that was cached or in flight before the
@@ -24,6 +32,7 @@ type Demo struct {
 	ctx   context.Context //nolint:containedctx // the server's
 	cfg   config.Config
 	parts Parts
+	oauth *demo.OAuth // nil without a public URL
 
 	resetting sync.Mutex
 	current   atomic.Pointer[demoRun]
@@ -41,7 +50,35 @@ type demoRun struct {
 // NewDemo returns a demo that lasts until the context ends.
 func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
 	d := &Demo{ctx: ctx, cfg: cfg, parts: p}
+	if cfg.PublicURL != "" {
+		if err := d.offerSignIn(); err != nil { //nolint:contextcheck // the server's
+			return nil, err
+		}
+	}
 	return d, d.start() //nolint:contextcheck // the server's
+}
+
+// offerSignIn starts the simulated OAuth server. It outlives resets, and so do sessions. Its pages are
+// served below [demoPrefix] as well, for browsers that reach no other port of this machine.
+func (d *Demo) offerSignIn() error {
+	cfg := d.cfg
+	cfg.OAuthClientID, cfg.OAuthSecret = demoClient, upstream.Token(rand.Text())
+	if cfg.SessionKeys.Missing() {
+		cfg.SessionKeys = newSessionKeys()
+	}
+	public, err := signin.ParsePublicURL(cfg.PublicURL)
+	if err != nil {
+		return err
+	}
+	d.oauth = demo.NewOAuth(demo.OAuthClient{ID: cfg.OAuthClientID, Secret: string(cfg.OAuthSecret), Redirects: []string{public.String() + signin.CallbackPath}})
+	address, shut, err := serveSeparately(d.ctx, "127.0.0.1:0", d.oauth)
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(d.ctx, shut)
+	cfg.OAuthURL = "http://" + address + "/oauth"
+	d.parts.SignIn, err = NewSignIn(cfg, public.String()+demoPrefix+"/oauth/authorize", signin.NewMemory(), func() *upstream.Client { return d.current.Load().client })
+	return err
 }
 
 // start begins a new run and ends the previous one.
@@ -49,7 +86,7 @@ func (d *Demo) start() error {
 	d.resetting.Lock()
 	defer d.resetting.Unlock()
 	ctx, cancel := context.WithCancel(d.ctx)
-	address, shut, err := serveDemo(ctx, d.cfg)
+	address, shut, err := serveDemo(ctx, d.cfg, d.oauth)
 	if err != nil {
 		cancel()
 		return err
@@ -57,6 +94,9 @@ func (d *Demo) start() error {
 	cfg, p := d.cfg, d.parts
 	cfg.UpstreamURL = demo.Template(address)
 	p.reset = d.reset
+	if d.oauth != nil {
+		p.authorize = http.StripPrefix(demoPrefix, d.oauth)
+	}
 	if p.Client, p.Redis, err = NewClient(ctx, cfg, p.Telemetry.Observer()); err != nil {
 		shut()
 		cancel()
@@ -87,13 +127,17 @@ func (d *Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Stats returns the statistics of the demo's client.
 func (d *Demo) Stats() transport.Stats { return d.current.Load().client.Stats() }
 
-// serveDemo starts the simulated API on a free loopback port.
-func serveDemo(ctx context.Context, cfg config.Config) (address string, shut func(), err error) {
+// serveDemo starts the simulated API on a free loopback port. oauth, if not nil, issues tokens for it.
+func serveDemo(ctx context.Context, cfg config.Config, oauth *demo.OAuth) (address string, shut func(), err error) {
 	var faults demo.Faults
 	if cfg.DemoFaults != "" {
 		if faults, err = demo.ParseFaults(cfg.DemoFaults); err != nil {
 			return "", nil, err
 		}
 	}
-	return serveSeparately(ctx, "127.0.0.1:0", demo.Unreliable(demo.New(), cfg.DemoLatency, faults))
+	api := demo.New()
+	if oauth != nil {
+		api.AcceptTokensOf(oauth)
+	}
+	return serveSeparately(ctx, "127.0.0.1:0", demo.Unreliable(api, cfg.DemoLatency, faults))
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -30,6 +31,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/memory"
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/internal/signin"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
@@ -98,8 +100,14 @@ func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 			return err
 		}
 	}
+	listener, err := listen(ctx, cfg.Listen, "--listen")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
 	var h http.Handler
 	if cfg.Demo {
+		cfg.PublicURL = cmp.Or(cfg.PublicURL, localURL(listener))
 		d, err := NewDemo(lasting, cfg, p)
 		if err != nil {
 			return err
@@ -109,11 +117,12 @@ func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 		if p.Client, p.Redis, err = NewClient(lasting, cfg, p.Telemetry.Observer()); err != nil {
 			return err
 		}
+		if cfg.OAuthClientID != "" {
+			if p.SignIn, err = NewSignIn(cfg, cfg.OAuthURL+"/authorize", newSignInStore(p), func() *upstream.Client { return p.Client }); err != nil {
+				return err
+			}
+		}
 		h, p.stats = Handler(cfg, p), p.Client.Stats
-	}
-	listener, err := listen(ctx, cfg.Listen, "--listen")
-	if err != nil {
-		return err
 	}
 	if cfg.AdminListen != "" {
 		shut, err := serveAdmin(ctx, cfg.AdminListen, p, level)
@@ -134,11 +143,13 @@ type Parts struct {
 	Client    *upstream.Client
 	Trusted   *documents.Trusted // nil if there is no manifest
 	Redis     *redis.Client      // nil without --redis-url
+	SignIn    *signin.Server     // nil if people cannot sign in
 	State     *serving.State
 	Telemetry *telemetry.Telemetry
 
-	reset http.HandlerFunc       // resets the demo's data; nil without the demo
-	stats func() transport.Stats // statistics of the client
+	reset     http.HandlerFunc       // resets the demo's data; nil without the demo
+	authorize http.Handler           // the pages of the demo's OAuth server; nil without the demo
+	stats     func() transport.Stats // statistics of the client
 }
 
 // NewClient returns a client of the REST API with an observer. If the configuration has a Redis
@@ -184,6 +195,9 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 		client := p.Client.WithToken(caller.Token).Within(caller.Scope)
 		if !caller.OwnToken {
 			client = client.Held()
+		}
+		if caller.Place.Subdomain != "" {
+			client.Learn(caller.Place)
 		}
 		return graph.Session{
 			Client: client, Calls: caller.Policy.Allow(ctx),
@@ -237,6 +251,10 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		operations.ServeHTTP(w, r)
 	}))
 	mux := http.NewServeMux()
+	if p.SignIn != nil {
+		guarded = p.SignIn.Authenticate(guarded)
+		mux.Handle(signInPath, signInHandler(p))
+	}
 	mux.Handle(Endpoint, p.Telemetry.Handler(guarded))
 	if cfg.Introspection && !cfg.TrustedOnly { // clients that cannot introspect must not read it here either
 		mux.Handle("GET "+schemaFile, guarded)
@@ -249,7 +267,10 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	if p.reset != nil {
 		mux.HandleFunc("POST "+DemoReset, p.reset)
 	}
-	return newCORS(cfg).Handler(mux)
+	if p.authorize != nil {
+		mux.Handle(demoPrefix+"/oauth/authorize", p.authorize)
+	}
+	return withCORS(cfg, mux)
 }
 
 // newKeys returns the idempotency keys of this process, or of all replicas if they share Redis.
@@ -260,26 +281,38 @@ func newKeys(p Parts) *idempotency.Keys {
 	return idempotency.New(idempotency.NewMemory())
 }
 
-// newCORS returns the CORS handler. It allows the listed origins and, with --demo, origins on this
-// machine.
-func newCORS(cfg config.Config) *cors.Cors {
-	listed := make(map[string]bool, len(cfg.CORSOrigins))
-	for _, origin := range cfg.CORSOrigins {
-		listed[origin] = true
+// newSignInStore returns the store of sign-ins of this process, or of all replicas if they share
+// Redis.
+func newSignInStore(p Parts) signin.Store {
+	if p.Redis != nil {
+		return p.Redis.SignInStore()
 	}
-	return cors.New(cors.Options{
-		AllowOriginFunc: func(origin string) bool {
-			if listed[origin] {
-				return true
-			}
-			u, err := url.Parse(origin)
-			return err == nil && cfg.Demo && upstream.IsLoopback(u.Hostname())
-		},
-		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:   []string{"*"},
-		ExposedHeaders:   []string{"ETag", "Retry-After", idempotency.ReplayedHeader, telemetry.RequestID},
-		AllowCredentials: true,
-		MaxAge:           600,
+	return signin.NewMemory()
+}
+
+// withCORS adds the headers of CORS to a handler. It allows the listed origins with credentials and,
+// with --demo, origins on this machine without them.
+func withCORS(cfg config.Config, next http.Handler) http.Handler {
+	options := cors.Options{
+		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"*"},
+		ExposedHeaders: []string{"ETag", "Retry-After", idempotency.ReplayedHeader, telemetry.RequestID},
+		MaxAge:         600,
+	}
+	options.AllowOriginFunc = func(origin string) bool {
+		u, err := url.Parse(origin)
+		return err == nil && cfg.Demo && upstream.IsLoopback(u.Hostname())
+	}
+	others := cors.New(options).Handler(next)
+	options.AllowOriginFunc = func(origin string) bool { return slices.Contains(cfg.CORSOrigins, origin) }
+	options.AllowCredentials = true
+	listed := cors.New(options).Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains(cfg.CORSOrigins, r.Header.Get("Origin")) {
+			listed.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
 	})
 }
 
