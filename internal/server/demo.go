@@ -51,7 +51,7 @@ type demoRun struct {
 func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
 	d := &Demo{ctx: ctx, cfg: cfg, parts: p}
 	if cfg.PublicURL != "" {
-		if err := d.offerSignIn(); err != nil { //nolint:contextcheck // the server's
+		if err := d.offerSignIn(); err != nil {
 			return nil, err
 		}
 	}

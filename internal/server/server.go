@@ -105,24 +105,10 @@ func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	var h http.Handler
-	if cfg.Demo {
-		cfg.PublicURL = cmp.Or(cfg.PublicURL, localURL(listener))
-		d, err := NewDemo(lasting, cfg, p)
-		if err != nil {
-			return err
-		}
-		h, p.stats, p.Redis = d, d.Stats, d.current.Load().redis
-	} else {
-		if p.Client, p.Redis, err = NewClient(lasting, cfg, p.Telemetry.Observer()); err != nil {
-			return err
-		}
-		if cfg.OAuthClientID != "" {
-			if p.SignIn, err = NewSignIn(cfg, cfg.OAuthURL+"/authorize", newSignInStore(p), func() *upstream.Client { return p.Client }); err != nil {
-				return err
-			}
-		}
-		h, p.stats = Handler(cfg, p), p.Client.Stats
+	cfg.PublicURL = cmp.Or(cfg.PublicURL, map[bool]string{true: localURL(listener)}[cfg.Demo])
+	h, err := newHandler(lasting, cfg, &p)
+	if err != nil {
+		return err
 	}
 	if cfg.AdminListen != "" {
 		shut, err := serveAdmin(ctx, cfg.AdminListen, p, level)
@@ -135,6 +121,30 @@ func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 	explores := map[bool]string{true: "GraphiQL on " + where + "/, "}[cfg.GraphiQL]
 	_, _ = fmt.Fprintf(log, "funnelgraph %s: %sGraphQL on %s%s%s\n", config.Version(), explores, where, Endpoint, map[bool]string{true: " (demo data)"}[cfg.Demo])
 	return serving.Serve(ctx, listener, h, p.State, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
+}
+
+// newHandler returns the handler of all requests. It completes the parts, which last until the context
+// ends.
+func newHandler(ctx context.Context, cfg config.Config, p *Parts) (http.Handler, error) {
+	if cfg.Demo {
+		d, err := NewDemo(ctx, cfg, *p)
+		if err != nil {
+			return nil, err
+		}
+		p.stats, p.Redis = d.Stats, d.current.Load().redis
+		return d, nil
+	}
+	var err error
+	if p.Client, p.Redis, err = NewClient(ctx, cfg, p.Telemetry.Observer()); err != nil {
+		return nil, err
+	}
+	if cfg.OAuthClientID != "" {
+		if p.SignIn, err = NewSignIn(cfg, cfg.OAuthURL+"/authorize", newSignInStore(*p), func() *upstream.Client { return p.Client }); err != nil {
+			return nil, err
+		}
+	}
+	p.stats = p.Client.Stats
+	return Handler(cfg, *p), nil
 }
 
 // Parts are the parts that handle requests.

@@ -66,7 +66,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if !strings.EqualFold(r.Host, s.public.Host) && !query.Has(movedParameter) {
 		query.Set(movedParameter, "1")
-		http.Redirect(w, r, originOf(s.public)+"/auth/login?"+query.Encode(), http.StatusFound)
+		http.Redirect(w, r, originOf(s.public)+"/auth/login?"+query.Encode(), http.StatusFound) //nolint:gosec // to the public origin
 		return
 	}
 	to, err := s.target(query.Get("return_to"))

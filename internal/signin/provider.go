@@ -62,7 +62,8 @@ func (name userAgent) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // authorizeURL returns the page on which a person allows the access.
 func (p *provider) authorizeURL(state, verifier string) string {
-	return p.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("new_installation", "true"))
+	return p.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier),
+		oauth2.SetAuthURLParam("grant_type", "authorization_code"), oauth2.SetAuthURLParam("new_installation", "true"))
 }
 
 // exchange exchanges a code for a session without an id and an end.

@@ -142,7 +142,7 @@ func (s *Server) fromCookie(w http.ResponseWriter, r *http.Request) result {
 func (s *Server) open(ctx context.Context, p purpose, sealed string) result {
 	var content sealedSession
 	expires, err := s.cfg.Keys.open(p, sealed, &content)
-	if err != nil || s.isEnded(ctx, content.ID) {
+	if err != nil || content.ID == "" || s.isEnded(ctx, content.ID) {
 		return result{err: ErrEnded}
 	}
 	return result{session: content.session(), expires: expires}
@@ -161,11 +161,11 @@ func (s *Server) isEnded(ctx context.Context, id string) bool {
 func endedName(id string) string { return "ended:" + id }
 
 // expiry returns when a value of a session expires that is sealed now and lasts at most so long.
-func (session *Session) expiry(most time.Duration) time.Time {
-	if expires := time.Now().Add(most); expires.Before(session.Ends) {
+func (s *Session) expiry(most time.Duration) time.Time {
+	if expires := time.Now().Add(most); expires.Before(s.Ends) {
 		return expires
 	}
-	return session.Ends
+	return s.Ends
 }
 
 // setSession sets the session cookie. It reports whether the session fits into one.
