@@ -25,6 +25,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/server"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/internal/signin"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
@@ -146,7 +147,16 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	e.client = client
 	state := new(serving.State)
 	state.SetReady()
-	e.front = httptest.NewServer(server.Handler(cfg, server.Parts{Gate: e.gate, Client: client, Trusted: e.trusted, Redis: redis, State: state, Telemetry: e.telemetry}))
+	parts := server.Parts{Gate: e.gate, Client: client, Trusted: e.trusted, Redis: redis, State: state, Telemetry: e.telemetry}
+	e.front = httptest.NewUnstartedServer(nil)
+	if cfg.OAuthClientID != "" {
+		cfg.PublicURL = strings.Replace("http://"+e.front.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
+		if parts.SignIn, err = server.NewSignIn(cfg, cfg.OAuthURL+"/authorize", signin.NewMemory(), func() *upstream.Client { return client }); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	e.front.Config.Handler = server.Handler(cfg, parts)
+	e.front.Start()
 	tb.Cleanup(e.front.Close)
 	e.url = e.front.URL
 	return e

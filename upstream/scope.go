@@ -108,8 +108,8 @@ func (c *Client) Within(s *Scope) *Client {
 	return &within
 }
 
-// Forget drops the cached responses of the client's token within its scope.
-func (c *Client) Forget() { c.transport.Forget(c.credential) }
+// Forget drops the responses to the client's token that this server has cached.
+func (c *Client) Forget() { c.transport.Forget(c.account) }
 
 // Scoped reports whether the client has a scope. A scoped client looks up where records belong
 // instead of trusting its caller.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
@@ -29,7 +30,7 @@ func NewSignIn(cfg config.Config, authorizeURL string, store signin.Store, clien
 		}
 	}
 	return signin.New(signin.Config{
-		ClientID: cfg.OAuthClientID, ClientSecret: cfg.OAuthSecret, AuthorizeURL: authorizeURL, ServerURL: cfg.OAuthURL,
+		ClientID: cfg.OAuthClientID, ClientSecret: cfg.OAuthSecret, AuthorizeURL: authorizeURL, ServerURL: strings.TrimSuffix(cfg.OAuthURL, "/"),
 		PublicURL: cfg.PublicURL, UserAgent: cfg.UserAgent, Keys: cfg.SessionKeys, ReturnTo: places, Origins: cfg.CORSOrigins,
 		Lifetime: cfg.SessionLifetime, Idle: cfg.SessionIdle, Store: store,
 		Verify: func(ctx context.Context, s *signin.Session) error {

@@ -371,7 +371,7 @@ func TestSignInFailures(t *testing.T) {
 		{"no JSON", jsonAnswer(http.StatusOK, "hush"), "", http.StatusBadGateway, "did not name a workspace", "server_error"},
 		{"no workspace", jsonAnswer(http.StatusOK, `{"access_token": "hush", "token_type": "Bearer", "team_id": 1}`), "", http.StatusBadGateway, "did not name a workspace", "server_error"},
 		{"a workspace that is no id", jsonAnswer(http.StatusOK, strings.Replace(tokens, "101", `"../x"`, 1)), "", http.StatusBadGateway, "did not name a workspace", "server_error"},
-		{"a token that is none", jsonAnswer(http.StatusOK, strings.Replace(tokens, "cf-token", "hush \t hush", 1)), "", http.StatusBadGateway, "did not name a workspace", "server_error"},
+		{"a token that is none", jsonAnswer(http.StatusOK, strings.Replace(tokens, "cf-token", "no token", 1)), "", http.StatusBadGateway, "did not name a workspace", "server_error"},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		}, "", http.StatusBadGateway, "ClickFunnels", ""},
