@@ -209,6 +209,10 @@ func (r *docReader) block(blocks []docstest.Block) (used int) {
 			break
 		}
 		r.write(b.Title, b.Text)
+		if strings.Contains(b.Text, "oauth-client-id") {
+			r.t.Setenv("CLICKFUNNELS_OAUTH_CLIENT_SECRET_FILE", "oauth.secret")
+			r.t.Setenv("FUNNELGRAPH_SESSION_KEYS_FILE", "session.keys")
+		}
 		if _, err := config.Parse([]string{"--config", b.Title}, io.Discard); err != nil {
 			r.errorf("%v", err)
 		}
@@ -404,6 +408,12 @@ func (r *docReader) shell(text, kind, want string) {
 		if err != nil {
 			r.errorf("%v", err)
 			return
+		}
+		if words[0] == "openssl" && len(statement.Redirs) == 1 { // openssl rand -base64 32
+			key := make([]byte, 32)
+			_, _ = rand.Read(key)
+			r.write(statement.Redirs[0].Word.Lit(), base64.StdEncoding.EncodeToString(key)+"\n")
+			continue
 		}
 		if words[0] == "echo" && len(statement.Redirs) == 1 && statement.Redirs[0].Op == syntax.RdrOut {
 			r.write(statement.Redirs[0].Word.Lit(), strings.Join(words[1:], " ")+"\n")

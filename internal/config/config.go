@@ -304,7 +304,7 @@ func (c *Config) checkSignIn(name func(string) setting) error {
 	switch {
 	case c.Demo && c.OAuthClientID != "":
 		return fmt.Errorf("%s has no use with --demo, which has a simulated sign-in: omit one of them", name("oauth-client-id"))
-	case c.OAuthClientID == "" && c.OAuthSecret != "":
+	case c.OAuthClientID == "" && c.OAuthSecret != "" && !c.Demo:
 		return errors.New("CLICKFUNNELS_OAUTH_CLIENT_SECRET needs --oauth-client-id (CLICKFUNNELS_OAUTH_CLIENT_ID): set both, or neither")
 	case c.OAuthClientID == "":
 		return nil

@@ -18,12 +18,17 @@ import (
 var (
 	logs   = regexp.MustCompile(`console\.log\(`)
 	logged = regexp.MustCompile(`console\.log\(.*\).*// → (.*)`)
+	// signIn matches the command that starts the demo with places that may receive a person.
+	signIn = regexp.MustCompile(`(?m)^go run \. (--demo .*--return-to .*)$`)
 )
 
 // TestDocsJavaScriptRuns runs the js blocks of each page in order, as one module, against a
 // demo of its own. A comment after each console.log holds the expected output:
 //
 //	console.log(data.teams.nodes.length) // → 3
+//
+// The flags of a page's "go run . --demo … --return-to …" are those of the demo. The object browser of
+// test/e2e/clients/browser.mjs then stands for a person's browser.
 //
 // test/docs_test.go runs the other blocks.
 func TestDocsJavaScriptRuns(t *testing.T) {
@@ -37,9 +42,14 @@ func TestDocsJavaScriptRuns(t *testing.T) {
 	binary, run := build(t), 0
 	for _, page := range pages {
 		var module strings.Builder
+		flags := []string{"--demo"}
 		for _, block := range page.Blocks {
 			if block.Language == "js" {
 				module.WriteString(block.Text)
+			}
+			if command := signIn.FindStringSubmatch(block.Text); command != nil {
+				flags = strings.Fields(command[1])
+				module.WriteString("import { browser } from \"../browser.mjs\";\n")
 			}
 		}
 		if module.Len() == 0 {
@@ -54,7 +64,9 @@ func TestDocsJavaScriptRuns(t *testing.T) {
 			if n := len(logs.FindAllString(module.String(), -1)); n == 0 || n != strings.Count(want.String(), "\n") {
 				t.Fatalf("%d calls of console.log, %d comments with an expected output; want a comment for each call, and at least one call", n, strings.Count(want.String(), "\n"))
 			}
-			if got := node(t, strings.ReplaceAll(module.String(), "http://127.0.0.1:8080", serve(t, binary, "--demo"))); got != want.String() {
+			url := serve(t, binary, flags...)
+			local := strings.Replace(url, "127.0.0.1", "localhost", 1)
+			if got := node(t, strings.NewReplacer("http://127.0.0.1:8080", url, "http://localhost:8080", local).Replace(module.String())); got != want.String() {
 				t.Errorf("printed:\n%s\nwant:\n%s", got, want.String())
 			}
 		})
