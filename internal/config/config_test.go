@@ -205,11 +205,15 @@ func TestCommands(t *testing.T) {
 func TestPrintConfig(t *testing.T) {
 	clearEnvironment(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
+	t.Setenv("CLICKFUNNELS_OAUTH_CLIENT_ID", "the-client")
+	t.Setenv("CLICKFUNNELS_OAUTH_CLIENT_SECRET", "hush")
+	t.Setenv("FUNNELGRAPH_PUBLIC_URL", "https://api.example.com")
+	t.Setenv("FUNNELGRAPH_SESSION_KEYS", strings.Repeat("hush", 11)[:43])
 	t.Setenv("FUNNELGRAPH_MAX_DEPTH", "7")
 	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
 	got := configOutput(t, "--config", writeConfig(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
 	for _, want := range []string{
-		"# CLICKFUNNELS_API_TOKEN=*** (environment)\n\n# Serving\nlisten: 127.0.0.1:8080 # default\n", "\nmax-depth: 7 # environment\n", "\nrequest-timeout: 1m0s # default\n",
+		"# CLICKFUNNELS_API_TOKEN=*** (environment)\n# CLICKFUNNELS_OAUTH_CLIENT_SECRET=*** (environment)\n# FUNNELGRAPH_SESSION_KEYS=*** (environment)\n\n# Serving\nlisten: 127.0.0.1:8080 # default\n", "\nmax-depth: 7 # environment\n", "\nrequest-timeout: 1m0s # default\n",
 		"\nmax-rows: 50 # file\n", "\ngraphiql: false # flag\n", "\ncors-origin: ['https://a.example', 'https://b.example'] # flag\n",
 		"\nredis-url: rediss://user:***@redis.example:6379/1 # environment\n", "\n\n# Operations\nadmin-listen: \"\" # default\n",
 	} {
