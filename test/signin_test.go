@@ -169,6 +169,9 @@ func TestSessionSeesOneWorkspace(t *testing.T) {
 				t.Errorf("%s: want %s in %s", name, want, text)
 			}
 		}
+		if _, text := p.ask(`{ workspace(id: "101") { name } }`, append(slices.Clip(headers), "X-Funnelgraph-Explain: 1")...); !strings.Contains(text, `"path":"/workspaces/{id}"`) {
+			t.Errorf("%s: no explanation in %s", name, text)
+		}
 		_, text = p.ask(`mutation { createContactTag(input: { workspaceId: "101", name: "By `+name+`" }) { contactTag { name } } }`, headers...)
 		if !strings.Contains(text, `"By `+name+`"`) {
 			t.Errorf("%s: %s", name, text)

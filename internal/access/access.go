@@ -63,6 +63,10 @@ func (c *Caller) ID() string {
 	return "token " + string(c.key.token)
 }
 
+// MayExplain reports whether the caller may see the REST calls of its operations. They can reveal
+// records outside of a scope. The token of a session is the person's own, and hides nothing from them.
+func (c *Caller) MayExplain() bool { return c.Scope == nil || c.key.session != "" }
+
 // Rights returns a text that changes with the records that the caller may see. It contains a secret.
 func (c *Caller) Rights() string { return string(c.Token) + "\n" + c.Scope.String() }
 

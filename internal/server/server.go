@@ -250,7 +250,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		InParts:  graph.InParts,
 		MaxBody:  cfg.MaxBody,
 	})
-	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
+	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).MayExplain() }, operations)
 	schema := gqlhttp.Schema(graph.SDL)
 	// Operations and the schema share one access handler, so that one rate limit counts both.
 	guarded := access.Handler(p.Gate, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
