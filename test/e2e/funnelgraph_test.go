@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -79,10 +80,25 @@ func build(t *testing.T) string {
 	return binary
 }
 
+// freePort returns a TCP port on which nothing listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// listening matches the line of the server that has its URL.
+var listening = regexp.MustCompile(`GraphQL on (http://\S+)/graphql`)
+
 // serve runs the binary of the server with the flags, and returns its URL.
 func serve(t *testing.T, binary string, flags ...string) string {
 	t.Helper()
-	return start(t, regexp.MustCompile(`GraphQL on (http://\S+)/graphql`), io.Discard, binary, append(flags, "--listen=127.0.0.1:0")...)
+	return start(t, listening, io.Discard, binary, append(flags, "--listen=127.0.0.1:0")...)
 }
 
 // ask sends an operation and returns its data. It fails the test if there are errors.
