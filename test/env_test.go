@@ -25,7 +25,6 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/server"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
-	"github.com/funnelgraph/funnelgraph/internal/signin"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
@@ -151,7 +150,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	e.front = httptest.NewUnstartedServer(nil)
 	if cfg.OAuthClientID != "" {
 		cfg.PublicURL = strings.Replace("http://"+e.front.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-		if parts.SignIn, err = server.NewSignIn(cfg, cfg.OAuthURL+"/authorize", signin.NewMemory(), func() *upstream.Client { return client }); err != nil {
+		if parts.SignIn, err = server.NewSignIn(cfg, cfg.OAuthURL+"/authorize", nil, func() *upstream.Client { return client }); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -139,7 +139,7 @@ func authenticate(gate Gate, r *http.Request) (*Caller, *Refusal) {
 	switch {
 	case errors.Is(err, signin.ErrCrossSite):
 		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, sentence(err), 0}
-	case err != nil || session == nil && signin.IsBearer(bearer(r)):
+	case err != nil || session == nil && signin.HasBearer(strings.Join(r.Header.Values("Authorization"), " ")):
 		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, sentence(signin.ErrEnded), 0}
 	case session == nil:
 		return gate.Caller(r)

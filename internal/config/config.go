@@ -293,6 +293,7 @@ func (c *Config) checkSignIn(name func(string) setting) error {
 	if err := signin.ParseOAuthURL(c.OAuthURL); err != nil {
 		return fmt.Errorf("%s %w", name("oauth-url"), err)
 	}
+	c.OAuthURL = strings.TrimSuffix(c.OAuthURL, "/")
 	for _, place := range c.ReturnTo {
 		if _, err := signin.ParseReturnTo(place); err != nil {
 			return fmt.Errorf("%s %w", name("return-to"), err)

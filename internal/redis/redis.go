@@ -65,6 +65,9 @@ type Client struct {
 	// unsentReleases are the records of idempotency keys that could not be released, with the
 	// names of the keys.
 	unsentReleases map[string]string
+	// unsentEnds are the ended sessions that could not be sent to Redis, and when they would have
+	// expired.
+	unsentEnds map[string]time.Time
 }
 
 // Check returns an error of one line if a URL is invalid. The error does not repeat the URL, which
@@ -97,7 +100,7 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 	if err := Check(url); err != nil {
 		return nil, err
 	}
-	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), unsentWrites: make(map[string]bool), unsentReleases: make(map[string]string)}
+	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), unsentWrites: make(map[string]bool), unsentReleases: make(map[string]string), unsentEnds: make(map[string]time.Time)}
 	r.pool.Store(newPool(url))
 	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(breakerDelay).WithSuccessThreshold(1).
 		OnOpen(func(e circuitbreaker.StateChangedEvent) {
@@ -125,6 +128,7 @@ func (r *Client) watch(ctx context.Context) {
 		if up == nil {
 			r.resendWrites(ctx)
 			r.resendReleases(ctx)
+			r.resendEnds(ctx)
 		}
 		select {
 		case <-ctx.Done():

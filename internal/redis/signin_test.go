@@ -10,7 +10,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/signin"
 )
 
-// TestSignInStore marks names on one replica, and finds them on another one.
+// TestSignInStore uses codes and ends sessions on one replica, and finds them on another one.
 func TestSignInStore(t *testing.T) {
 	r := newRedisServer(t)
 	store := func() signin.Store {
@@ -21,30 +21,46 @@ func TestSignInStore(t *testing.T) {
 		return client.SignInStore()
 	}
 	one, two := store(), store()
-	if known, err := two.Marked(t.Context(), "name"); known || err != nil {
-		t.Errorf("a new name: %t, %v", known, err)
-	}
-	if first, err := one.Mark(t.Context(), "name", time.Minute); !first || err != nil {
+	if first, err := one.Use(t.Context(), "code", time.Minute); !first || err != nil {
 		t.Errorf("the first time: %t, %v", first, err)
 	}
-	if first, err := two.Mark(t.Context(), "name", time.Minute); first || err != nil {
+	if first, err := two.Use(t.Context(), "code", time.Minute); first || err != nil {
 		t.Errorf("the second time: %t, %v", first, err)
 	}
-	if known, err := two.Marked(t.Context(), "name"); !known || err != nil {
-		t.Errorf("a known name: %t, %v", known, err)
+	if ended, err := two.Ended(t.Context(), "session"); ended || err != nil {
+		t.Errorf("a new session: %t, %v", ended, err)
 	}
-	if _, err := one.Mark(t.Context(), "short", 50*time.Millisecond); err != nil {
-		t.Fatal(err)
+	if err := one.End(t.Context(), "session", time.Minute); err != nil {
+		t.Error(err)
+	}
+	if ended, err := two.Ended(t.Context(), "session"); !ended || err != nil {
+		t.Errorf("an ended session: %t, %v", ended, err)
+	}
+	if err := one.End(t.Context(), "short", 50*time.Millisecond); err != nil {
+		t.Error(err)
 	}
 	time.Sleep(100 * time.Millisecond)
-	if known, err := two.Marked(t.Context(), "short"); known || err != nil {
-		t.Errorf("an expired name: %t, %v", known, err)
+	if ended, err := two.Ended(t.Context(), "short"); ended || err != nil {
+		t.Errorf("an expired session: %t, %v", ended, err)
 	}
 	r.kill()
-	if first, err := one.Mark(t.Context(), "other", time.Minute); first || err == nil {
+	if first, err := one.Use(t.Context(), "other", time.Minute); first || err == nil {
 		t.Errorf("without Redis: %t, %v; want an error", first, err)
 	}
-	if known, err := two.Marked(t.Context(), "name"); known || err == nil {
-		t.Errorf("without Redis: %t, %v; want an error", known, err)
+	if err := one.End(t.Context(), "during the outage", time.Minute); err == nil {
+		t.Error("without Redis: want an error")
+	}
+	if ended, err := two.Ended(t.Context(), "during the outage"); ended || err == nil {
+		t.Errorf("without Redis: %t, %v; want an error", ended, err)
+	}
+	r.start()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		ended, err := two.Ended(t.Context(), "during the outage")
+		if ended {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after the outage, the other replica does not know the ended session: %v", err)
+		}
 	}
 }

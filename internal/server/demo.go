@@ -77,7 +77,7 @@ func (d *Demo) offerSignIn() error {
 	}
 	context.AfterFunc(d.ctx, shut)
 	cfg.OAuthURL = "http://" + address + "/oauth"
-	d.parts.SignIn, err = NewSignIn(cfg, public.String()+demoPrefix+"/oauth/authorize", signin.NewMemory(), func() *upstream.Client { return d.current.Load().client })
+	d.parts.SignIn, err = NewSignIn(cfg, public.String()+demoPrefix+"/oauth/authorize", nil, func() *upstream.Client { return d.current.Load().client })
 	return err
 }
 

@@ -139,7 +139,11 @@ func newHandler(ctx context.Context, cfg config.Config, p *Parts) (http.Handler,
 		return nil, err
 	}
 	if cfg.OAuthClientID != "" {
-		if p.SignIn, err = NewSignIn(cfg, cfg.OAuthURL+"/authorize", newSignInStore(*p), func() *upstream.Client { return p.Client }); err != nil {
+		var shared signin.Store
+		if p.Redis != nil {
+			shared = p.Redis.SignInStore()
+		}
+		if p.SignIn, err = NewSignIn(cfg, cfg.OAuthURL+"/authorize", shared, func() *upstream.Client { return p.Client }); err != nil {
 			return nil, err
 		}
 	}
@@ -289,15 +293,6 @@ func newKeys(p Parts) *idempotency.Keys {
 		return idempotency.New(p.Redis.IdempotencyKeys())
 	}
 	return idempotency.New(idempotency.NewMemory())
-}
-
-// newSignInStore returns the store of sign-ins of this process, or of all replicas if they share
-// Redis.
-func newSignInStore(p Parts) signin.Store {
-	if p.Redis != nil {
-		return p.Redis.SignInStore()
-	}
-	return signin.NewMemory()
 }
 
 // withCORS adds the headers of CORS to a handler. It allows the listed origins with credentials and,

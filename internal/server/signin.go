@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
@@ -20,8 +19,9 @@ import (
 const signInPath = "/auth/"
 
 // NewSignIn returns the sign-in of a configuration with an OAuth client id. authorizeURL is where
-// browsers go. client returns the client that makes calls.
-func NewSignIn(cfg config.Config, authorizeURL string, store signin.Store, client func() *upstream.Client) (*signin.Server, error) {
+// browsers go. shared is the store that replicas share, nil without one. client returns the client that
+// makes calls.
+func NewSignIn(cfg config.Config, authorizeURL string, shared signin.Store, client func() *upstream.Client) (*signin.Server, error) {
 	places := make([]signin.ReturnTo, len(cfg.ReturnTo))
 	for i, text := range cfg.ReturnTo {
 		var err error
@@ -30,9 +30,10 @@ func NewSignIn(cfg config.Config, authorizeURL string, store signin.Store, clien
 		}
 	}
 	return signin.New(signin.Config{
-		ClientID: cfg.OAuthClientID, ClientSecret: cfg.OAuthSecret, AuthorizeURL: authorizeURL, ServerURL: strings.TrimSuffix(cfg.OAuthURL, "/"),
+		ClientID: cfg.OAuthClientID, ClientSecret: cfg.OAuthSecret, AuthorizeURL: authorizeURL, ServerURL: cfg.OAuthURL,
 		PublicURL: cfg.PublicURL, UserAgent: cfg.UserAgent, Keys: cfg.SessionKeys, ReturnTo: places, Origins: cfg.CORSOrigins,
-		Lifetime: cfg.SessionLifetime, Idle: cfg.SessionIdle, Store: store,
+		Lifetime: cfg.SessionLifetime, Idle: cfg.SessionIdle, Shared: shared,
+		Home: map[bool]string{true: "/", false: "/auth/session"}[cfg.GraphiQL],
 		Verify: func(ctx context.Context, s *signin.Session) error {
 			c, err := clientOf(client(), s)
 			if err != nil {
@@ -82,13 +83,14 @@ func newSessionKeys() signin.Keys {
 }
 
 // signInHandler returns the handler of the sign-in's endpoints, which exist while people may sign in.
+// Sessions can be ended at any time.
 func signInHandler(p Parts) http.Handler {
 	endpoints := p.SignIn.Handler()
 	if _, _, ok := p.Gate.Rights(); !ok {
 		slog.Warn("signing in is off: the access file has no section for sessions")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, _, ok := p.Gate.Rights(); !ok {
+		if _, _, ok := p.Gate.Rights(); !ok && r.URL.Path != signin.LogoutPath {
 			http.NotFound(w, r)
 			return
 		}

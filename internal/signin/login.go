@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 )
@@ -18,6 +20,8 @@ const (
 	loginLifetime = 10 * time.Minute
 	// maxLogins is the number of sign-ins that a browser may have begun. Each has a cookie.
 	maxLogins = 5
+	// maxLoginBytes is the size of these cookies from which they are removed.
+	maxLoginBytes = 3 << 10
 	// maxAppState is the maximum length of an app's state, in bytes.
 	maxAppState = 512
 	// codeLifetime is how long an app may take to exchange its code.
@@ -75,8 +79,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	begun := login{State: random(), Verifier: oauth2.GenerateVerifier(), ReturnTo: to.url}
+	state := query.Get("state")
+	if len(state) > maxAppState || !utf8.ValidString(state) {
+		badRequest(w, "state is too long, or is not UTF-8")
+		return
+	}
 	if begun.App, err = appOf(query, to); err != nil {
-		badRequest(w, err.Error())
+		failed := failure{code: "invalid_request", title: "The app's request is not valid", advice: err.Error()}
+		http.Redirect(w, r, to.withQuery(failed.parameters(state)), http.StatusFound) //nolint:gosec // to was checked
 		return
 	}
 	expires := time.Now().Add(loginLifetime)
@@ -102,8 +112,6 @@ func appOf(query url.Values, to target) (*app, error) {
 		return nil, errors.New("an app needs a code_challenge: the SHA-256 hash of its code_verifier in base64url (RFC 7636)")
 	case method != "S256":
 		return nil, errors.New("code_challenge_method must be S256")
-	case len(state) > maxAppState:
-		return nil, errors.New("state is too long")
 	}
 	return &app{challenge, state}, nil
 }
@@ -112,19 +120,28 @@ func badRequest(w http.ResponseWriter, description string) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": description})
 }
 
-// dropLogins removes the cookies of abandoned sign-ins if there are many.
+// dropLogins removes the cookies of abandoned sign-ins if there are many. Proxies reject requests with
+// too many bytes of cookies.
 func (s *Server) dropLogins(w http.ResponseWriter, r *http.Request) {
 	var begun []string
+	size := 0
 	for _, cookie := range r.Cookies() {
-		if state, ok := strings.CutPrefix(cookie.Name, s.cookieName(loginCookie)); ok {
-			begun = append(begun, state)
+		if state, ok := strings.CutPrefix(cookie.Name, s.cookieName(loginCookie)); ok && isState(state) {
+			begun, size = append(begun, state), size+len(cookie.Name)+len(cookie.Value)
 		}
 	}
-	if len(begun) >= maxLogins {
-		for _, state := range begun {
-			s.setCookie(w, loginCookie+state, "", time.Time{})
-		}
+	if len(begun) < maxLogins && size < maxLoginBytes {
+		return
 	}
+	for _, state := range begun[:min(len(begun), 2*maxLogins)] {
+		s.setCookie(w, loginCookie+state, "", time.Time{})
+	}
+}
+
+// isState reports whether a text can be the state of a sign-in.
+func isState(text string) bool {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && len(b) == stateBytes
 }
 
 // random returns a text that cannot be guessed.
@@ -145,27 +162,68 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	to := target{url: begun.ReturnTo}
 	session, err := s.finish(r, begun.Verifier)
+	answer := ""
 	if err == nil {
-		slog.InfoContext(r.Context(), "signed in", "workspace", session.Workspace.ID, "app", begun.App != nil)
+		if answer, err = s.give(w, begun, session); err != nil {
+			s.revokeLater(session.Token)
+		}
 	}
-	switch failed, isFailure := errors.AsType[failure](err); {
+	failed, isFailure := errors.AsType[failure](err)
+	switch {
 	case isFailure && begun.App != nil:
 		http.Redirect(w, r, to.withQuery(failed.parameters(begun.App.State)), http.StatusFound)
 	case isFailure:
 		failed.write(w, r, "/auth/login?"+url.Values{"return_to": {begun.ReturnTo}}.Encode())
-	case begun.App != nil:
-		s.returnToApp(w, r, to, begun.App, session)
-	case !s.setSession(w, session):
-		failTooLong.write(w, r, "/auth/login")
 	default:
-		http.Redirect(w, r, to.url, http.StatusFound)
+		slog.InfoContext(r.Context(), "signed in", "workspace", session.Workspace.ID, "app", begun.App != nil)
+		if begun.App == nil {
+			s.endPrevious(r, session)
+		}
+		http.Redirect(w, r, answer, http.StatusFound)
+	}
+}
+
+// give gives a session to an app as a code, or to a browser as a cookie. It returns the URL at which the
+// sign-in ends.
+func (s *Server) give(w http.ResponseWriter, begun login, session *Session) (string, error) {
+	if begun.App == nil {
+		if !s.setSession(w, session) {
+			return "", failTooLong
+		}
+		return begun.ReturnTo, nil
+	}
+	code, err := s.cfg.Keys.seal(forCode, appCode{random(), begun.ReturnTo, begun.App.Challenge, session.sealed()}, time.Now().Add(codeLifetime))
+	if err != nil {
+		return "", failTooLong
+	}
+	parameters := url.Values{"code": {code}}
+	if begun.App.State != "" {
+		parameters.Set("state", begun.App.State)
+	}
+	return target{url: begun.ReturnTo}.withQuery(parameters), nil
+}
+
+// endPrevious ends the session that a browser had before it signed in again. A late answer could
+// otherwise bring its cookie back. ClickFunnels may have given the same token again, which must work.
+func (s *Server) endPrevious(r *http.Request, now *Session) {
+	cookie, err := r.Cookie(s.cookieName(sessionCookie))
+	if err != nil {
+		return
+	}
+	previous := s.open(r.Context(), forSession, cookie.Value).session
+	if previous == nil {
+		return
+	}
+	s.deny(r.Context(), previous)
+	if previous.Token != now.Token {
+		s.revokeLater(previous.Token)
 	}
 }
 
 // begun opens the cookie of the sign-in that a request to the callback belongs to, and removes it.
 func (s *Server) begun(w http.ResponseWriter, r *http.Request) (begun login, ok bool) {
 	state := r.URL.Query().Get("state")
-	if sum, err := base64.RawURLEncoding.DecodeString(state); err != nil || len(sum) != stateBytes || len(r.URL.RawQuery) > maxQuery {
+	if !isState(state) || len(r.URL.RawQuery) > maxQuery {
 		return login{}, false
 	}
 	cookie, err := r.Cookie(s.cookieName(loginCookie + state))
@@ -185,26 +243,23 @@ func (s *Server) finish(r *http.Request, verifier string) (*Session, error) {
 	if code := query.Get("error"); code != "" {
 		return nil, providerFailure(code)
 	}
-	session, err := s.provider.exchange(r.Context(), query.Get("code"), verifier)
-	if err != nil {
-		return nil, err
+	select {
+	case s.calls <- struct{}{}:
+		defer func() { <-s.calls }()
+	default:
+		return nil, failUnreachable
 	}
-	session.ID, session.Ends = random(), time.Now().Add(s.cfg.Lifetime).Truncate(time.Second)
-	if s.cfg.Verify != nil && s.cfg.Verify(r.Context(), &session) != nil {
-		return nil, failNoAPI
+	ctx, cancel := context.WithTimeout(r.Context(), providerTimeout)
+	defer cancel()
+	session, err := s.provider.exchange(ctx, query.Get("code"), verifier)
+	if err == nil {
+		session.ID, session.Ends = random(), time.Now().Add(s.cfg.Lifetime).Truncate(time.Second)
+		if s.cfg.Verify != nil && s.cfg.Verify(ctx, &session) != nil {
+			err = failNoAPI
+		}
 	}
-	return &session, nil
-}
-
-// returnToApp redirects to an app with a code for the session.
-func (s *Server) returnToApp(w http.ResponseWriter, r *http.Request, to target, a *app, session *Session) {
-	code, err := s.cfg.Keys.seal(forCode, appCode{random(), to.url, a.Challenge, session.sealed()}, time.Now().Add(codeLifetime))
-	parameters := url.Values{"code": {code}}
-	if err != nil {
-		parameters = failTooLong.parameters("")
+	if err != nil && session.Token.Valid() {
+		s.revokeLater(session.Token)
 	}
-	if a.State != "" {
-		parameters.Set("state", a.State)
-	}
-	http.Redirect(w, r, to.withQuery(parameters), http.StatusFound)
+	return &session, err
 }

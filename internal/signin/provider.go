@@ -1,13 +1,13 @@
 package signin
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +22,8 @@ import (
 const (
 	// providerTimeout limits a call of the provider. A person waits for it.
 	providerTimeout = 10 * time.Second
+	// maxResponse is the part of a response that is read, in bytes.
+	maxResponse = 64 << 10
 	// maxName is the maximum length of a name in a session, in runes.
 	maxName = 80
 )
@@ -38,8 +40,7 @@ func newProvider(cfg Config, redirect string) *provider {
 	return &provider{
 		Config: oauth2.Config{
 			ClientID: cfg.ClientID, ClientSecret: string(cfg.ClientSecret), RedirectURL: redirect,
-			// The style is fixed: to probe it would send the code twice, and a code is valid once.
-			Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthorizeURL, TokenURL: cfg.ServerURL + "/token", AuthStyle: oauth2.AuthStyleInParams},
+			Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthorizeURL, TokenURL: cfg.ServerURL + "/token"},
 		},
 		revokeURL: cfg.ServerURL + "/revoke",
 		http: &http.Client{
@@ -66,79 +67,92 @@ func (p *provider) authorizeURL(state, verifier string) string {
 		oauth2.SetAuthURLParam("grant_type", "authorization_code"), oauth2.SetAuthURLParam("new_installation", "true"))
 }
 
-// exchange exchanges a code for a session without an id and an end.
+// tokenResponse is the response to a code. Its other members, such as expires_in, are ignored.
+type tokenResponse struct {
+	AccessToken   string `json:"access_token"`
+	TeamID        any    `json:"team_id"`
+	TeamName      any    `json:"team_name"`
+	WorkspaceID   any    `json:"workspace_id"`
+	WorkspaceName any    `json:"workspace_name"`
+	WorkspaceURL  any    `json:"workspace_url"`
+	Error         any    `json:"error"`
+}
+
+// exchange exchanges a code for a session without an id and an end. If it fails although ClickFunnels
+// gave a token, the session has this token.
 func (p *provider) exchange(ctx context.Context, code, verifier string) (Session, error) {
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, p.http), providerTimeout)
-	defer cancel()
-	token, err := p.Exchange(ctx, code, oauth2.VerifierOption(verifier))
-	if err != nil {
-		return Session{}, exchangeFailure(ctx, err)
+	status, body, err := p.post(ctx, p.Endpoint.TokenURL, url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {p.RedirectURL}, "code_verifier": {verifier},
+	})
+	var given tokenResponse
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	decoded := err == nil && decoder.Decode(&given) == nil
+	if err != nil || status != http.StatusOK {
+		reason, _ := given.Error.(string)
+		f := exchangeFailure(status, reason)
+		slog.WarnContext(ctx, "ClickFunnels did not give a token for a sign-in", "status", status, "reason", f.title)
+		return Session{}, f
 	}
 	s := Session{
-		Token:     upstream.Token(token.AccessToken),
-		Workspace: Workspace{ID: idOf(token.Extra("workspace_id")), Name: nameOf(token.Extra("workspace_name")), Subdomain: subdomainOf(token.Extra("workspace_url"))},
-		Team:      Team{ID: idOf(token.Extra("team_id")), Name: nameOf(token.Extra("team_name"))},
+		Token:     upstream.Token(given.AccessToken),
+		Workspace: Workspace{ID: idOf(given.WorkspaceID), Name: nameOf(given.WorkspaceName), Subdomain: subdomainOf(given.WorkspaceURL)},
+		Team:      Team{ID: idOf(given.TeamID), Name: nameOf(given.TeamName)},
 	}
-	if !s.Token.Valid() || !upstream.IsRawID(s.Workspace.ID) {
-		return Session{}, failNoWorkspace
+	if !decoded || !s.Token.Valid() || !upstream.IsRawID(s.Workspace.ID) {
+		slog.WarnContext(ctx, "ClickFunnels did not give a token of one workspace for a sign-in")
+		return s, failNoWorkspace
 	}
 	return s, nil
 }
 
-// exchangeFailure returns the failure behind an error of the token endpoint, and logs it without the
-// response's text.
-func exchangeFailure(ctx context.Context, err error) failure {
-	status, code := 0, ""
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		status, code = refused.Response.StatusCode, refused.ErrorCode
-	}
-	f := failUnreachable
+// exchangeFailure returns the failure behind the status and the error code of the token endpoint. The
+// status is 0 without a response.
+func exchangeFailure(status int, code string) failure {
 	switch {
 	case code == "invalid_grant":
-		f = failCode
-	case code == "invalid_client" || code == "unauthorized_client":
-		f = failClient
+		return failCode
 	case code == "access_denied":
-		f = failDenied
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		f = failClient
+		return failDenied
+	case code == "invalid_client" || code == "unauthorized_client" || status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return failClient
 	case status >= 400 && status < 500 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout:
-		f = failCode
-	case status >= 200 && status < 300 || status == 0 && ctx.Err() == nil && !isNetwork(err):
-		f = failNoWorkspace // the response has no token
+		return failCode
 	}
-	slog.WarnContext(ctx, "ClickFunnels did not give a token for a sign-in", "status", status, "reason", f.code)
-	return f
-}
-
-func isNetwork(err error) bool {
-	_, ok := errors.AsType[*url.Error](err)
-	return ok
+	return failUnreachable
 }
 
 // revoke makes a token invalid at ClickFunnels.
 func (p *provider) revoke(ctx context.Context, token upstream.Token) error {
-	ctx, cancel := context.WithTimeout(ctx, providerTimeout)
-	defer cancel()
-	form := url.Values{"token": {string(token)}, "client_id": {p.ClientID}}
+	status, _, err := p.post(ctx, p.revokeURL, url.Values{"token": {string(token)}})
+	if err == nil && status != http.StatusOK {
+		err = errors.New("ClickFunnels responded with status " + strconv.Itoa(status))
+	}
+	return err
+}
+
+// post sends a form with the client's credentials, and returns the beginning of the response. The style
+// is fixed: to probe it would send the code twice, and a code is valid once.
+func (p *provider) post(ctx context.Context, to string, form url.Values) (status int, body []byte, err error) {
+	form.Set("client_id", p.ClientID)
 	if p.ClientSecret != "" {
 		form.Set("client_secret", p.ClientSecret)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.revokeURL, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
 	if err != nil {
-		return errors.New("the URL of the OAuth server is not valid")
+		return 0, nil, errors.New("the URL of the OAuth server is not valid")
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := p.http.Do(r)
 	if err != nil {
-		return errors.New("ClickFunnels did not respond")
+		return 0, nil, errors.New("ClickFunnels did not respond") // the error can contain the URL
 	}
 	defer func() { _ = response.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
-	if response.StatusCode != http.StatusOK {
-		return errors.New("ClickFunnels responded with status " + strconv.Itoa(response.StatusCode))
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	if err != nil {
+		return 0, nil, errors.New("ClickFunnels did not finish its response")
 	}
-	return nil
+	return response.StatusCode, body, nil
 }
 
 // idOf returns an id that is a number or a text in JSON.
@@ -148,10 +162,6 @@ func idOf(value any) string {
 		return id
 	case json.Number:
 		return id.String()
-	case float64:
-		if id == math.Trunc(id) && id > 0 && id < 1<<53 {
-			return strconv.FormatFloat(id, 'f', 0, 64)
-		}
 	}
 	return ""
 }

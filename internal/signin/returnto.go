@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -61,10 +62,16 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, errors.New("it is too long, or has characters that URLs do not have")
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.User != nil {
+	if err != nil || u.Scheme == "" || u.User != nil || u.Host != "" && !isHost(u) {
 		return nil, errors.New("it is not an absolute URL without a user name")
 	}
 	return u, nil
+}
+
+// isHost reports whether the host and the port of a URL can be reached.
+func isHost(u *url.URL) bool {
+	port, err := strconv.Atoi(cmp.Or(u.Port(), "1"))
+	return u.Hostname() != "" && !strings.HasSuffix(u.Host, ":") && !strings.Contains(u.Host, "*") && err == nil && port > 0 && port < 1<<16
 }
 
 // isCustom reports whether a URL has a scheme that an app has registered.
@@ -96,9 +103,7 @@ var errReturnTo = errors.New("return_to is not an allowed place: it must be a pa
 // Other places must equal one of the configured ones: the scheme, the host and the port of an origin,
 // or else the whole URL.
 func (s *Server) target(text string) (target, error) {
-	if text == "" {
-		text = "/"
-	}
+	text = cmp.Or(text, s.cfg.Home)
 	own := originOf(s.public)
 	if strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//") {
 		text = own + text
@@ -122,17 +127,18 @@ func (s *Server) target(text string) (target, error) {
 	return target{url: text}, nil
 }
 
-// withQuery returns the target with parameters added to its query.
+// withQuery returns the target with parameters added to its query. The target's own parameters stay as
+// they are, except those with names that only answers of this server have.
 func (t target) withQuery(parameters url.Values) string {
 	u, err := url.Parse(t.url)
 	if err != nil {
 		return t.url // it was parsed before
 	}
-	for name, values := range u.Query() {
-		if !parameters.Has(name) {
-			parameters[name] = values
-		}
-	}
-	u.RawQuery = parameters.Encode()
+	kept := slices.DeleteFunc(strings.Split(u.RawQuery, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		return pair == "" || err == nil && slices.Contains([]string{"code", "state", "error", "error_description"}, name)
+	})
+	u.RawQuery = strings.Join(append(kept, parameters.Encode()), "&")
 	return u.String()
 }

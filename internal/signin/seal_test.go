@@ -30,6 +30,7 @@ func purposes(session *Session) map[purpose]any {
 // use sends a sealed value where values of a purpose are accepted. It reports whether it was.
 func (r *rig) use(p purpose, sealed string) bool {
 	r.t.Helper()
+	r.browser = newBrowser(r.t)
 	switch p {
 	case forLogin:
 		state := strings.Repeat("A", 43)
@@ -37,7 +38,7 @@ func (r *rig) use(p purpose, sealed string) bool {
 	case forSession:
 		return strings.HasPrefix(r.send("/who", "", "Cookie: "+sessionCookie+"="+sealed).body, "101")
 	case forBearer:
-		return r.send("/who", "", "Authorization: Bearer "+BearerPrefix+sealed).status == http.StatusOK
+		return r.send("/who", "", "Authorization: Bearer "+bearerPrefix+sealed).status == http.StatusOK
 	case forRefresh:
 		return r.send("/auth/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshPrefix + sealed}}.Encode()).status == http.StatusOK
 	case forCode:
@@ -183,21 +184,21 @@ func TestKeys(t *testing.T) {
 
 // TestMemoryIsBounded fills the store of used codes.
 func TestMemoryIsBounded(t *testing.T) {
-	m := NewMemory()
+	m := newMemory()
 	for i := range maxMarks {
-		if first, err := m.Mark(t.Context(), fmt.Sprint("short ", i), time.Nanosecond); !first || err != nil {
+		if first, err := m.Use(t.Context(), fmt.Sprint("short ", i), time.Nanosecond); !first || err != nil {
 			t.Fatal(first, err)
 		}
 	}
 	for i := range maxMarks {
-		if first, err := m.Mark(t.Context(), fmt.Sprint(i), time.Hour); !first || err != nil {
+		if first, err := m.Use(t.Context(), fmt.Sprint(i), time.Hour); !first || err != nil {
 			t.Fatal("expired names stay:", first, err)
 		}
 	}
-	if first, err := m.Mark(t.Context(), "more", time.Hour); first || !errors.Is(err, errFull) {
+	if first, err := m.Use(t.Context(), "more", time.Hour); first || !errors.Is(err, errFull) {
 		t.Errorf("%t, %v; want an error", first, err)
 	}
-	if first, err := m.Mark(t.Context(), "7", time.Hour); first || err != nil {
+	if first, err := m.Use(t.Context(), "7", time.Hour); first || err != nil {
 		t.Errorf("%t, %v; want a known name", first, err)
 	}
 }
@@ -205,14 +206,18 @@ func TestMemoryIsBounded(t *testing.T) {
 // brokenStore is a store that cannot be reached.
 type brokenStore struct{}
 
-func (brokenStore) Mark(_ context.Context, _ string, _ time.Duration) (bool, error) {
-	return false, errFull
-}
-func (brokenStore) Marked(_ context.Context, _ string) (bool, error) { return false, errFull }
+// Use implements [Store].
+func (brokenStore) Use(context.Context, string, time.Duration) (bool, error) { return false, errFull }
+
+// End implements [Store].
+func (brokenStore) End(context.Context, string, time.Duration) error { return errFull }
+
+// Ended implements [Store].
+func (brokenStore) Ended(context.Context, string) (bool, error) { return false, errFull }
 
 // TestStoreThatCannotBeReached refuses codes, and still knows sessions and sign-outs of this replica.
 func TestStoreThatCannotBeReached(t *testing.T) {
-	r := newRig(t, func(cfg *Config) { cfg.Store = brokenStore{} })
+	r := newRig(t, func(cfg *Config) { cfg.Shared = brokenStore{} })
 	code := r.send("/auth/callback?code=good&state="+r.begin(appQuery()), "").location.Query().Get("code")
 	if got := r.send("/auth/token", url.Values{"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier}}.Encode()); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "temporarily_unavailable") {
 		t.Errorf("%d %s", got.status, got.body)

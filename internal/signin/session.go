@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ func (s sealedSession) session() *Session {
 
 // The prefixes of bearer tokens and refresh tokens.
 const (
-	BearerPrefix  = "fgs_"
+	bearerPrefix  = "fgs_"
 	refreshPrefix = "fgr_"
 )
 
@@ -66,9 +67,12 @@ var (
 	ErrCrossSite = errors.New("a page of another site cannot send this request with a session cookie: list its origin in --cors-origin")
 )
 
-// IsBearer reports whether a token is one that this package issues, valid or not.
-func IsBearer(token string) bool {
-	return strings.HasPrefix(token, BearerPrefix) || strings.HasPrefix(token, refreshPrefix)
+// HasBearer reports whether an Authorization header has a token that this package issues, valid or not,
+// in any spelling.
+func HasBearer(authorization string) bool {
+	return slices.ContainsFunc(strings.Fields(authorization), func(word string) bool {
+		return strings.HasPrefix(word, bearerPrefix) || strings.HasPrefix(word, refreshPrefix)
+	})
 }
 
 type contextKey struct{}
@@ -88,13 +92,14 @@ func From(ctx context.Context) (*Session, error) {
 }
 
 // Authenticate opens the session of each request, for [From]. It never refuses a request. A session
-// cookie is renewed when it has not been for a while, and removed if it is no longer valid.
+// cookie is renewed when it has not been for a while. One that is not valid stays: the answer could
+// arrive after another sign-in, and remove its cookie.
 func (s *Server) Authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Cookie")
 		var found result
-		if authorization := r.Header.Get("Authorization"); authorization != "" {
-			found = s.fromBearer(r.Context(), authorization)
+		if authorization := r.Header.Values("Authorization"); len(authorization) > 0 {
+			found = s.fromBearer(r.Context(), strings.Join(authorization, " "))
 		} else {
 			found = s.fromCookie(w, r)
 		}
@@ -104,12 +109,12 @@ func (s *Server) Authenticate(next http.Handler) http.Handler {
 
 // fromBearer opens the bearer token of an Authorization header. Other tokens are none of ours.
 func (s *Server) fromBearer(ctx context.Context, authorization string) result {
-	scheme, token, _ := strings.Cut(strings.TrimSpace(authorization), " ")
-	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || !IsBearer(token) {
+	if !HasBearer(authorization) {
 		return result{}
 	}
-	sealed, isBearer := strings.CutPrefix(token, BearerPrefix)
-	if !isBearer {
+	words := strings.Fields(authorization)
+	sealed, isBearer := strings.CutPrefix(words[len(words)-1], bearerPrefix)
+	if len(words) != 2 || !strings.EqualFold(words[0], "Bearer") || !isBearer {
 		return result{err: ErrEnded}
 	}
 	return s.open(ctx, forBearer, sealed)
@@ -129,7 +134,6 @@ func (s *Server) fromCookie(w http.ResponseWriter, r *http.Request) result {
 	}
 	found := s.open(r.Context(), forSession, cookie.Value)
 	if found.err != nil {
-		s.setCookie(w, sessionCookie, "", time.Time{})
 		return found
 	}
 	if rest := time.Until(found.expires); rest < s.cfg.Idle*9/10 && found.expires.Before(found.session.Ends) {
@@ -148,17 +152,65 @@ func (s *Server) open(ctx context.Context, p purpose, sealed string) result {
 	return result{session: content.session(), expires: expires}
 }
 
-// isEnded reports whether a session was ended. While the shared store is unreachable, only sessions
-// that ended on this replica are known; their tokens are revoked at ClickFunnels in any case.
+// isEnded reports whether a session was ended. Without a shared store, or while it is unreachable, only
+// sessions that ended on this replica are known.
 func (s *Server) isEnded(ctx context.Context, id string) bool {
-	if ended, _ := s.ended.Marked(ctx, endedName(id)); ended {
+	if ended, _ := s.own.Ended(ctx, id); ended {
 		return true
 	}
-	ended, err := s.cfg.Store.Marked(ctx, endedName(id))
+	if s.cfg.Shared == nil {
+		return false
+	}
+	ended, err := s.cfg.Shared.Ended(ctx, id)
 	return err == nil && ended
 }
 
-func endedName(id string) string { return "ended:" + id }
+// deny ends a session on all replicas that can be reached. It reports whether they share a store that
+// knows it.
+func (s *Server) deny(ctx context.Context, session *Session) (everywhere bool) {
+	ctx = context.WithoutCancel(ctx) // the client may leave at once
+	rest := max(time.Second, time.Until(session.Ends))
+	_ = s.own.End(ctx, session.ID, rest)
+	if s.cfg.Forget != nil {
+		s.cfg.Forget(session)
+	}
+	return s.cfg.Shared != nil && s.cfg.Shared.End(ctx, session.ID, rest) == nil
+}
+
+// end ends a session on all replicas, then at ClickFunnels. It reports whether copies of the session are
+// useless from now on.
+func (s *Server) end(ctx context.Context, session *Session) bool {
+	ctx = context.WithoutCancel(ctx)
+	everywhere := s.deny(ctx, session)
+	if err := s.provider.revoke(ctx, session.Token); err != nil {
+		slog.WarnContext(ctx, "a token could not be revoked: it is tried again later", "workspace", session.Workspace.ID, "error", err)
+		s.revokeLater(session.Token)
+		return everywhere
+	}
+	return true
+}
+
+// revokeLater revokes a token in the background. A person cannot do it again.
+func (s *Server) revokeLater(token upstream.Token) {
+	select {
+	case s.waiting <- struct{}{}:
+	default:
+		return // ClickFunnels has been down for many sign-outs
+	}
+	go func() {
+		defer func() { <-s.waiting }()
+		for _, pause := range revokeAgain {
+			time.Sleep(pause)
+			if s.provider.revoke(context.Background(), token) == nil {
+				return
+			}
+		}
+		slog.Error("a token could not be revoked: remove the application in the settings of the workspace")
+	}()
+}
+
+// revokeAgain are the pauses between the attempts to revoke a token.
+var revokeAgain = []time.Duration{0, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour}
 
 // expiry returns when a value of a session expires that is sealed now and lasts at most so long.
 func (s *Session) expiry(most time.Duration) time.Time {
@@ -211,6 +263,9 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusForbidden, map[string]any{"signedIn": false, "error": found.err.Error()})
 		return
 	case found.session == nil:
+		if found.err != nil && r.Header.Get("Authorization") == "" {
+			s.setCookie(w, sessionCookie, "", time.Time{})
+		}
 		writeJSON(w, http.StatusUnauthorized, map[string]any{"signedIn": false})
 		return
 	}
@@ -234,25 +289,14 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusUnauthorized, map[string]any{"signedIn": false})
 		return
 	}
-	ctx := context.WithoutCancel(r.Context()) // the client may leave at once
 	if r.Header.Get("Authorization") == "" {
 		s.setCookie(w, sessionCookie, "", time.Time{})
 	}
-	rest := max(time.Second, time.Until(session.Ends))
-	_, errHere := s.ended.Mark(ctx, endedName(session.ID), rest)
-	_, errShared := s.cfg.Store.Mark(ctx, endedName(session.ID), rest)
-	if s.cfg.Forget != nil {
-		s.cfg.Forget(session)
-	}
-	errRevoked := s.provider.revoke(ctx, session.Token)
-	if errRevoked != nil {
-		slog.WarnContext(ctx, "a token could not be revoked", "workspace", session.Workspace.ID, "error", errRevoked)
-	}
-	if errRevoked != nil && (errHere != nil || errShared != nil) {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"signedIn": false, "error": "The session was ended in this browser, but copies of its cookie may still work: remove the application in the settings of the workspace."})
+	if !s.end(r.Context(), session) {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"signedIn": false, "error": "The session has ended here, but ClickFunnels did not revoke its token. Copies of its cookie or token may still work on other servers until it does."})
 		return
 	}
-	slog.InfoContext(ctx, "signed out", "workspace", session.Workspace.ID)
+	slog.InfoContext(r.Context(), "signed out", "workspace", session.Workspace.ID)
 	neverStore(w)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -33,7 +33,10 @@ type Config struct {
 	Origins []string
 	// Lifetime is how long a session lasts, and Idle how long without a request.
 	Lifetime, Idle time.Duration
-	Store          Store
+	// Home is the path of the page to which a sign-in without a return_to leads.
+	Home string
+	// Shared is the store that replicas share; nil for a single process.
+	Shared Store
 	// Verify fails if ClickFunnels refuses the token of a new session. It may be nil.
 	Verify func(ctx context.Context, s *Session) error
 	// Forget drops what is cached for a session. It may be nil.
@@ -47,21 +50,33 @@ type Server struct {
 	public   *url.URL
 	secure   bool // cookies have the attribute Secure
 	provider *provider
-	ended    Store // sessions that ended on this replica
+	own      *memory // codes and sessions of this replica
 	origins  *http.CrossOriginProtection
+	// calls limits the calls of the provider, and waiting the ones that are repeated later.
+	calls, waiting chan struct{}
 }
+
+const (
+	// maxCalls is the number of sign-ins that may wait for the provider at once.
+	maxCalls = 64
+	// maxWaiting is the number of revocations that may be repeated later.
+	maxWaiting = 1000
+)
 
 // DefaultOAuthURL is the OAuth server of ClickFunnels (clickfunnels-api.md §2).
 const DefaultOAuthURL = "https://accounts.myclickfunnels.com/oauth"
 
-// CallbackPath is the path of the redirect URI.
-const CallbackPath = "/auth/callback"
+// CallbackPath is the path of the redirect URI, and LogoutPath the one that ends a session.
+const (
+	CallbackPath = "/auth/callback"
+	LogoutPath   = "/auth/logout"
+)
 
 // ParsePublicURL reads the origin under which browsers reach the server.
 func ParsePublicURL(text string) (*url.URL, error) {
 	u, err := parseURL(text)
 	switch {
-	case err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("%s is not an origin: give scheme and host, and the port if it has one, such as https://api.example.com", shown(text))
 	case !isWeb(u):
 		return nil, fmt.Errorf("%s must begin with https://, or with http:// on localhost or a loopback address", shown(text))
@@ -86,8 +101,11 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Keys.Missing() {
 		return nil, errors.New("there is no session key")
 	}
-	cfg.Store = cmp.Or[Store](cfg.Store, NewMemory())
-	s := &Server{cfg: cfg, public: public, secure: public.Scheme == "https", ended: NewMemory(), origins: http.NewCrossOriginProtection()}
+	cfg.Home = cmp.Or(cfg.Home, "/")
+	s := &Server{
+		cfg: cfg, public: public, secure: public.Scheme == "https", own: newMemory(), origins: http.NewCrossOriginProtection(),
+		calls: make(chan struct{}, maxCalls), waiting: make(chan struct{}, maxWaiting),
+	}
 	s.provider = newProvider(cfg, originOf(public)+CallbackPath)
 	for _, origin := range append([]string{originOf(public)}, cfg.Origins...) {
 		if err := s.origins.AddTrustedOrigin(origin); err != nil {
@@ -103,7 +121,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /auth/login", s.login)
 	mux.HandleFunc("GET "+CallbackPath, s.callback)
 	mux.Handle("GET /auth/session", s.Authenticate(http.HandlerFunc(s.describe)))
-	mux.Handle("POST /auth/logout", s.Authenticate(http.HandlerFunc(s.logout)))
+	mux.Handle("POST "+LogoutPath, s.Authenticate(http.HandlerFunc(s.logout)))
 	mux.HandleFunc("POST /auth/token", s.token)
 	return mux
 }

@@ -301,7 +301,8 @@ func TestAppSignIn(t *testing.T) {
 	}
 }
 
-// TestAppRequests refuses sign-ins of apps that are not protected by a challenge.
+// TestAppRequests refuses sign-ins of apps that are not protected by a challenge. The app gets an error
+// if it is an allowed place.
 func TestAppRequests(t *testing.T) {
 	r := newRig(t, nil)
 	for name, change := range map[string]func(url.Values){
@@ -311,6 +312,7 @@ func TestAppRequests(t *testing.T) {
 		"no method":                func(q url.Values) { q.Del("code_challenge_method") },
 		"a short challenge":        func(q url.Values) { q.Set("code_challenge", "short") },
 		"a web app with a state":   func(q url.Values) { q.Set("return_to", "https://app.example.com"); q.Del("code_challenge") },
+		"a state that is no text":  func(q url.Values) { q.Set("state", "\xff") },
 		"a long state":             func(q url.Values) { q.Set("state", strings.Repeat("x", maxAppState+1)) },
 		"another custom URL":       func(q url.Values) { q.Set("return_to", "com.example.app:/other") },
 		"a huge query":             func(q url.Values) { q.Set("more", strings.Repeat("x", maxQuery)) },
@@ -321,7 +323,14 @@ func TestAppRequests(t *testing.T) {
 	} {
 		query := appQuery()
 		change(query)
-		if got := r.send("/auth/login?"+query.Encode(), ""); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"invalid_request"`) || len(got.cookies) > 0 {
+		got := r.send("/auth/login?"+query.Encode(), "")
+		if to, err := r.target(query.Get("return_to")); err == nil && got.status == http.StatusFound {
+			if answer := got.location.Query(); !strings.HasPrefix(got.location.String(), to.url+"?") || answer.Get("error") != "invalid_request" || answer.Get("state") != query.Get("state") || len(got.cookies) > 0 {
+				t.Errorf("%s: to %v", name, got.location)
+			}
+			continue
+		}
+		if got.status != http.StatusBadRequest || !strings.Contains(got.body, `"invalid_request"`) || len(got.cookies) > 0 {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 	}
@@ -533,7 +542,7 @@ func TestSessionsAreRenewed(t *testing.T) {
 		{30 * time.Minute, 9 * time.Hour, time.Hour, http.StatusOK},
 		{10 * time.Minute, 40 * time.Minute, 40 * time.Minute, http.StatusOK},
 		{10 * time.Minute, 10 * time.Minute, 0, http.StatusOK},
-		{-time.Second, 9 * time.Hour, -time.Second, http.StatusUnauthorized},
+		{-time.Second, 9 * time.Hour, 0, http.StatusUnauthorized},
 	} {
 		got := use(test.expires, test.ends)
 		if got.status != test.status || (len(got.cookies) > 0) != (test.age != 0) || len(got.cookies) > 0 && (time.Duration(got.cookies[0].MaxAge)*time.Second-test.age).Abs() > 5*time.Second {
@@ -578,5 +587,120 @@ func TestCrossSiteRequests(t *testing.T) {
 	// A bearer token is not sent by browsers on their own, so that any page may send it.
 	if got := r.send("/who", "", "Origin: https://evil.example", "Authorization: Bearer other"); got.body != "nobody" {
 		t.Errorf("with a token of its own: %d %s", got.status, got.body)
+	}
+}
+
+// TestSignOutThatCannotRevoke pins the answer if ClickFunnels does not revoke the token: it depends on
+// whether other replicas know of the sign-out.
+func TestSignOutThatCannotRevoke(t *testing.T) {
+	for name, test := range map[string]struct {
+		shared Store
+		status int
+	}{"one process": {nil, http.StatusServiceUnavailable}, "a shared store": {newMemory(), http.StatusNoContent}, "a shared store that is down": {brokenStore{}, http.StatusServiceUnavailable}} {
+		r := newRig(t, func(cfg *Config) { cfg.Shared = test.shared })
+		r.signIn("/")
+		r.provider.revokeURL = "http://127.0.0.1:1/"
+		u, err := url.Parse(r.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copied := newBrowser(t)
+		copied.Jar.SetCookies(u, r.browser.Jar.Cookies(u))
+		if out := r.send("/auth/logout", "x"); out.status != test.status || len(out.cookies) != 1 || out.cookies[0].MaxAge >= 0 {
+			t.Errorf("%s: %d %s with %v", name, out.status, out.body, out.cookies)
+		}
+		r.browser = copied
+		if who := r.send("/who", ""); who.status != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", name, who.status, who.body)
+		}
+	}
+}
+
+// TestTokensAreRevokedIfTheSignInFails lets sign-ins fail after ClickFunnels gave a token.
+func TestTokensAreRevokedIfTheSignInFails(t *testing.T) {
+	refuse := func(cfg *Config) {
+		cfg.Verify = func(context.Context, *Session) error { return errors.New("no API") }
+	}
+	for name, test := range map[string]struct {
+		change func(*Config)
+		token  string
+	}{
+		"refused": {refuse, tokens}, "no workspace": {nil, strings.Replace(tokens, "101", "null", 1)}, "too long": {nil, strings.Replace(tokens, "cf-token", strings.Repeat("x", 3000), 1)},
+	} {
+		r := newRig(t, test.change)
+		r.token = jsonAnswer(http.StatusOK, test.token)
+		r.signIn("/")
+		for deadline := time.Now().Add(10 * time.Second); r.revoked.Load() == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: the token is not revoked", name)
+			}
+		}
+	}
+}
+
+// TestSigningInAgain ends the session that the browser had, and its token unless it is the same.
+func TestSigningInAgain(t *testing.T) {
+	r := newRig(t, nil)
+	first := r.signIn("/").cookies
+	r.signIn("/")
+	if r.revoked.Load() > 0 {
+		t.Error("the token of the new session is revoked")
+	}
+	mine := r.browser
+	r.browser = newBrowser(t)
+	for _, cookie := range first {
+		if cookie.Name == sessionCookie {
+			if who := r.send("/who", "", "Cookie: "+cookie.String()); who.status != http.StatusUnauthorized {
+				t.Errorf("the previous session still works: %d %s", who.status, who.body)
+			}
+		}
+	}
+	r.browser = mine
+	r.token = jsonAnswer(http.StatusOK, strings.Replace(tokens, "cf-token", "another", 1))
+	r.signIn("/")
+	for deadline := time.Now().Add(10 * time.Second); r.revoked.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the previous token is not revoked")
+		}
+	}
+	if who := r.send("/who", ""); who.body != "101 with another" {
+		t.Errorf("%d %s", who.status, who.body)
+	}
+	r.send("/auth/callback?code=good&state="+r.begin(appQuery()), "")
+	if who := r.send("/who", ""); who.body != "101 with another" {
+		t.Errorf("an app's sign-in ends the browser's session: %d %s", who.status, who.body)
+	}
+}
+
+// TestExpiryOfTokensIsIgnored gives members that are nobody's business other forms.
+func TestExpiryOfTokensIsIgnored(t *testing.T) {
+	for _, expiry := range []string{"7200.0", "1e4", `""`, `"never"`, "{}", "null", "-5", "2049840000"} {
+		r := newRig(t, nil)
+		r.token = jsonAnswer(http.StatusOK, strings.Replace(tokens, "7200", expiry, 1))
+		if got := r.signIn("/"); got.status != http.StatusFound {
+			t.Errorf("%s: %d %s", expiry, got.status, got.body)
+		}
+	}
+}
+
+// TestSpellingsOfBearers pins that a token of ours is never another one's.
+func TestSpellingsOfBearers(t *testing.T) {
+	r := newRig(t, nil)
+	for _, header := range []string{"Bearer fgs_x", "bearer  fgs_x", "Bearer\tfgs_x", "fgs_x", "Token fgs_x", "Bearer Bearer fgs_x", "Bearer fgr_x", "Bearer fgs_x fgs_y", "Bearer other fgs_x"} {
+		if who := r.send("/who", "", "Authorization: "+header); who.status != http.StatusUnauthorized {
+			t.Errorf("%q: %d %s", header, who.status, who.body)
+		}
+	}
+}
+
+// TestParametersOfTheTarget pins that the target's own parameters stay, except the names of answers.
+func TestParametersOfTheTarget(t *testing.T) {
+	for to, want := range map[string]string{
+		"https://app.example.com": "https://app.example.com?code=x", "https://app.example.com/a?b=1&c=%zz;d#e": "https://app.example.com/a?b=1&c=%zz;d&code=x#e",
+		"https://app.example.com/?error=y&code=z&state=s&error%5Fdescription=d&errors=1": "https://app.example.com/?errors=1&code=x", "com.example.app:/signed-in": "com.example.app:/signed-in?code=x",
+	} {
+		if got := (target{url: to}).withQuery(url.Values{"code": {"x"}}); got != want {
+			t.Errorf("%s: %s, want %s", to, got, want)
+		}
 	}
 }

@@ -7,16 +7,18 @@ import (
 	"time"
 )
 
-// Store remembers names for a while: used codes, and sessions that have ended. Replicas share one. It
-// is safe for concurrent use.
+// Store remembers used codes and ended sessions. Replicas share one. It is safe for concurrent use.
 type Store interface {
-	// Mark remembers a name for the duration ttl. first is false if it is already known.
-	Mark(ctx context.Context, name string, ttl time.Duration) (first bool, err error)
-	// Marked reports whether a name is known.
-	Marked(ctx context.Context, name string) (bool, error)
+	// Use remembers the id of a code for the duration ttl. first is false if it was used before.
+	Use(ctx context.Context, code string, ttl time.Duration) (first bool, err error)
+	// End remembers the id of a session for the duration ttl. If the store cannot be reached, it does so
+	// later, and returns an error.
+	End(ctx context.Context, session string, ttl time.Duration) error
+	// Ended reports whether a session was ended.
+	Ended(ctx context.Context, session string) (bool, error)
 }
 
-// maxMarks bounds the names in the memory of a process.
+// maxMarks bounds the ids in the memory of a process.
 const maxMarks = 100_000
 
 // memory is the [Store] of a single process.
@@ -25,14 +27,24 @@ type memory struct {
 	marks map[string]time.Time // when they expire
 }
 
-// NewMemory returns a store in the memory of this process. Its size is bounded: when it is full, it
-// accepts no more names until some expire.
-func NewMemory() Store { return &memory{marks: make(map[string]time.Time)} }
+// newMemory returns a store in the memory of this process. Its size is bounded: when it is full, it
+// accepts no more ids until some expire.
+func newMemory() *memory { return &memory{marks: make(map[string]time.Time)} }
 
 var errFull = errors.New("too many sign-ins at once")
 
-// Mark implements [Store].
-func (m *memory) Mark(_ context.Context, name string, ttl time.Duration) (first bool, err error) {
+// Use implements [Store].
+func (m *memory) Use(_ context.Context, code string, ttl time.Duration) (first bool, err error) {
+	return m.mark("code "+code, ttl)
+}
+
+// End implements [Store].
+func (m *memory) End(_ context.Context, session string, ttl time.Duration) error {
+	_, err := m.mark("session "+session, ttl)
+	return err
+}
+
+func (m *memory) mark(name string, ttl time.Duration) (first bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -53,10 +65,10 @@ func (m *memory) Mark(_ context.Context, name string, ttl time.Duration) (first 
 	return true, nil
 }
 
-// Marked implements [Store].
-func (m *memory) Marked(_ context.Context, name string) (bool, error) {
+// Ended implements [Store].
+func (m *memory) Ended(_ context.Context, session string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	expires, known := m.marks[name]
+	expires, known := m.marks["session "+session]
 	return known && time.Now().Before(expires), nil
 }

@@ -90,7 +90,7 @@ func (s *Server) tokenForCode(w http.ResponseWriter, r *http.Request, form url.V
 			return
 		}
 	}
-	switch first, err := s.cfg.Store.Mark(r.Context(), "code:"+code.ID, 2*codeLifetime); {
+	switch first, err := s.store().Use(r.Context(), code.ID, 2*codeLifetime); {
 	case err != nil:
 		slog.WarnContext(r.Context(), "a code was refused, because used codes are unknown", "error", err)
 		writeJSON(w, failStore.status, map[string]string{"error": failStore.code, "error_description": failStore.Error()})
@@ -101,6 +101,14 @@ func (s *Server) tokenForCode(w http.ResponseWriter, r *http.Request, form url.V
 	default:
 		s.writeTokens(w, code.Session.session())
 	}
+}
+
+// store returns the store of used codes.
+func (s *Server) store() Store {
+	if s.cfg.Shared != nil {
+		return s.cfg.Shared
+	}
+	return s.own
 }
 
 // writeTokens sends a new bearer token and a new refresh token of a session.
@@ -123,5 +131,5 @@ func (s *Server) writeTokens(w http.ResponseWriter, session *Session) {
 		RefreshToken string    `json:"refresh_token"`
 		Workspace    Workspace `json:"workspace"`
 		Team         Team      `json:"team"`
-	}{BearerPrefix + bearer, "Bearer", max(0, int(time.Until(bearerExpires).Round(time.Second).Seconds())), refreshPrefix + refresh, session.Workspace, session.Team})
+	}{bearerPrefix + bearer, "Bearer", max(0, int(time.Until(bearerExpires).Round(time.Second).Seconds())), refreshPrefix + refresh, session.Workspace, session.Team})
 }
