@@ -53,10 +53,16 @@ function fill() {
   filling = filling.then(fillNow).catch(console.error);
 }
 
+// needsOneWorkspace reports whether the first query, which begins with teams, shows nothing or much
+// less than the caller's workspace.
+const needsOneWorkspace = (workspaces) => workspaces.length === 1 || (workspaces.length > 1 && workspaces.every(({ team }) => !team));
+
 async function fillNow() {
   await loaded();
   const { turn, workspaces } = account.get();
-  if (workspaces.length === 1 && editors().tabs.length === 1 && tabNow().query === opening.query) fillTab(openingOfOne.query, openingOfOne.variables);
+  if (needsOneWorkspace(workspaces) && editors().tabs.length === 1 && tabNow().query === opening.query) {
+    fillTab(openingOfOne.query, openingOfOne.variables);
+  }
   const tab = tabNow();
   const example = exampleOf(tab);
   if (!example || ![example.variables, filled()[tab.id]].includes(tab.variables)) return;
@@ -82,7 +88,7 @@ function noteMissing(type) {
   const line = editor.getValue().split('\n').findIndex((text) => text.includes(`"${type}": null`));
   const note = document.createElement('div');
   note.className = 'missing';
-  note.textContent = workspaces[0] ? `${workspaces[0].name} has no ${type}. Enter the id of one.` : `Filled in from your first workspace, once there is an account with one.`;
+  note.textContent = workspaces[0] ? `${workspaces[0].name} has no ${type} that this account may see. Enter the id of one.` : 'The page fills it in when there is an account with a workspace.';
   editor.addLineWidget(line, note);
 }
 
