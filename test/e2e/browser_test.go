@@ -268,6 +268,9 @@ func TestGraphiQLExamplesRun(t *testing.T) {
 		if text := p.eval(result + `.getValue()`); strings.Contains(text, `"errors"`) || !strings.Contains(text, `"data": {`) {
 			t.Errorf("%s: want data without errors, got %s", example.Name, text)
 		}
+		if title := p.eval(activeTab + `.innerText.trim()`); !strings.Contains(example.Query, " "+title+"(") && !strings.Contains(example.Query, " "+title+" {") {
+			t.Errorf("%s: its tab has the title %q, want the name of the operation", example.Name, title)
+		}
 		if example.Variables != "" && p.eval(`document.querySelector(".graphiql-editor-tool").getBoundingClientRect().height > 50`) != "true" {
 			t.Errorf("%s: want its variables shown", example.Name)
 		}

@@ -1,6 +1,6 @@
 // How the page sends an operation, and what it says about the answer: its status, time and size,
 // and the REST calls behind it.
-import { credential, endpoint } from './account.js';
+import { account, credential, endpoint } from './account.js';
 import { confirmed } from './dialog.js';
 import { filledVariables } from './examples.js';
 import { h, makeStore } from './store.js';
@@ -47,7 +47,7 @@ function operationOf({ query, operationName }) {
 
 function confirmWrite({ name, selectionSet }) {
   const fields = selectionSet.selections.map((selection) => selection.name?.value).filter(Boolean).join(', ');
-  return confirmed('Run this mutation?', `${name?.value ?? 'The mutation'} changes data in ClickFunnels: ${fields}.`, 'Run');
+  return confirmed('Run this mutation?', `${name?.value ?? 'It'} changes data of ${account.get().title}: ${fields}.`, 'Run');
 }
 
 // measured returns a response that counts its bytes, without their compression, as they arrive.

@@ -96,7 +96,7 @@ export function newTab(query, variables) {
 export function fillTab(query, variables) {
   editor.queryEditor.setValue(query);
   setVariables(variables);
-  ReactDOM.flushSync(() => editor.updateActiveTabValues({ query, variables }));
+  ReactDOM.flushSync(() => editor.updateActiveTabValues({ query, variables, operationName: null })); // the title is in the query
   if (variables) document.querySelector('.graphiql-editor-tools button[data-name=variables]').click();
 }
 
