@@ -61,7 +61,8 @@ async function fillNow() {
   await loaded();
   const { turn, workspaces } = account.get();
   if (needsOneWorkspace(workspaces) && editors().tabs.length === 1 && tabNow().query === opening.query) {
-    fillTab(openingOfOne.query, openingOfOne.variables);
+    fillTab(openingOfOne.query, openingOfOne.variables); // which shows another query, and fill follows
+    return;
   }
   const tab = tabNow();
   const example = exampleOf(tab);

@@ -40,17 +40,20 @@ export const narrowerThan = (pixels) => matchMedia(`(max-width: ${pixels - 1}px)
 // isFirstVisit must be read before GraphiQL stores its tabs.
 export const isFirstVisit = storage.getItem(prefix + 'tabState') === null;
 
-// shown is the id of the active tab, once its editors exist.
+// shown is the active tab, once its editors exist.
 export const shown = makeStore(null);
 
 // TabWatch renders nothing. It gives the page GraphiQL's editors.
 export function TabWatch() {
   editor = GraphiQL.React.useEditorContext();
-  const { id, title } = tabNow();
+  const { id, title, query } = tabNow();
   const ready = Boolean(editor.queryEditor && editor.variableEditor);
   React.useEffect(() => {
-    if (ready) queueMicrotask(() => shown.set(id)); // after React's effects
-  }, [id, ready]);
+    if (!ready) return;
+    if (added) fillTab(added.query, added.variables);
+    added = null;
+    shown.set(tabNow());
+  }, [id, query, ready]);
   React.useEffect(() => {
     document.querySelector('.graphiql-tab-active')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [id, title]);
@@ -86,23 +89,27 @@ export function openTab(query, variables) {
   newTab(query, variables);
 }
 
+// newTab shows a query in a new tab. GraphiQL adds it later, and the page fills it then.
+let added = null;
 export function newTab(query, variables) {
-  ReactDOM.flushSync(editor.addTab);
-  fillTab(query, variables);
+  added = { query, variables };
+  editor.addTab();
 }
 
 // fillTab puts a query and its variables into the active tab, and opens the variables if there
 // are some. GraphiQL opens them only through its own button.
 export function fillTab(query, variables) {
-  editor.queryEditor.setValue(query);
-  setVariables(variables);
-  ReactDOM.flushSync(() => editor.updateActiveTabValues({ query, variables, operationName: null })); // the title is in the query
+  const { queryEditor } = editor;
+  queryEditor.operationName = queryEditor.operations = null; // GraphiQL finds them a moment later
+  queryEditor.setValue(query);
+  editor.variableEditor.setValue(variables);
+  editor.updateActiveTabValues({ query, variables, operationName: null });
   if (variables) document.querySelector('.graphiql-editor-tools button[data-name=variables]').click();
 }
 
 export function setVariables(text) {
   editor.variableEditor.setValue(text);
-  ReactDOM.flushSync(() => editor.updateActiveTabValues({ variables: text }));
+  editor.updateActiveTabValues({ variables: text });
 }
 
 // ClosePanel closes the open panel by one tap where panels cover the editors.
