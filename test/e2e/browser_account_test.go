@@ -207,6 +207,10 @@ func TestGraphiQLSignsIn(t *testing.T) {
 	p.open(s.url + "/")
 	p.wait(account + `.includes("No account") && ` + account + `.includes("Sign in")`)
 	p.screenshot("signed-out.png")
+	p.do(chromedp.EmulateViewport(360, 640))
+	p.wait(`document.documentElement.scrollWidth === 360 && document.querySelector(".account").lastElementChild.getBoundingClientRect().right <= 360`)
+	p.screenshot("phone-360-signed-out.png")
+	p.do(chromedp.EmulateViewport(1400, 900))
 	p.click(`.account a`)
 	p.do(chromedp.WaitVisible(chromedp.CSS(".account-name.session"))) // on the page that comes back
 	p.wait(account + `.includes("Acme Academy") && ` + account + `.includes("Acme Coaching") && ` + account + `.includes("Sign out")`)

@@ -54,6 +54,7 @@ async function readSession() {
 
 function describe(session, { data, errors = [], extensions }) {
   const workspaces = data?.workspaces?.nodes ?? [];
+  workspaces.sort((a, b) => (b.rawId === session?.workspace?.id) - (a.rawId === session?.workspace?.id)); // the session's first
   const seen = summary(workspaces, data?.workspaces?.pageInfo.hasNextPage);
   const facts = { workspaces, offered, token: Boolean(token) };
   if (session) return { ...facts, state: 'session', title: session.workspace?.name ?? 'Signed in', detail: session.team?.name ?? seen };

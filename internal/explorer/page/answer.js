@@ -1,6 +1,6 @@
 // How the page sends an operation, and what it says about the answer: its status, time and size,
 // and the REST calls behind it.
-import { account, credential, endpoint } from './account.js';
+import { account, credential, endpoint, load } from './account.js';
 import { confirmed } from './dialog.js';
 import { filledVariables } from './examples.js';
 import { h, makeStore } from './store.js';
@@ -21,33 +21,34 @@ export async function fetcher(params, options) {
   }
   const variables = await filledVariables(params.variables);
   const operation = operationOf(params);
-  if (operation?.operation === 'mutation' && !(await confirmWrite(operation))) return { notSent: 'The mutation was cancelled before it was sent.' };
+  if (operation.operation === 'mutation' && !(await confirmed(...question(operation)))) return { notSent: 'The mutation was cancelled before it was sent.' };
   const { id } = tabNow();
   const began = performance.now();
   const facts = { bytes: 0, errors: 0 };
-  const show = () => answers.set({ ...answers.get(), [id]: { ...facts, ms: performance.now() - began } });
+  const show = (answer) => answers.set({ ...answers.get(), [id]: answer });
+  show(undefined);
   const results = await GraphiQL.createFetcher({
     url: endpoint,
     headers: { ...credential(), 'X-Funnelgraph-Explain': '1' },
     fetch: async (url, init) => measured(await fetch(url, init), facts),
-  })({ ...params, variables, operationName: operation?.name?.value }, options);
-  return watched(results, facts, show);
+  })({ ...params, variables, operationName: operation.name?.value }, options);
+  return watched(results, facts, () => show({ ...facts, ms: performance.now() - began }));
 }
 
-// operationOf returns the operation of the request, or nothing if the document has mistakes.
-// GraphiQL notices edits late, so it may still name an operation of an earlier document.
+// operationOf returns the operation of the request. GraphiQL notices edits late, so it may still
+// name an operation of an earlier document. A document with mistakes may be a mutation.
 function operationOf({ query, operationName }) {
   try {
     const operations = parse(query).definitions.filter(({ kind }) => kind === 'OperationDefinition');
-    return operations.find(({ name }) => name?.value === operationName) ?? operations[0];
+    return operations.find(({ name }) => name?.value === operationName) ?? operations[0] ?? {};
   } catch {
-    return undefined;
+    return /\bmutation\b/.test(query) ? { operation: 'mutation' } : {};
   }
 }
 
-function confirmWrite({ name, selectionSet }) {
-  const fields = selectionSet.selections.map((selection) => selection.name?.value).filter(Boolean).join(', ');
-  return confirmed('Run this mutation?', `${name?.value ?? 'It'} changes data of ${account.get().title}: ${fields}.`, 'Run');
+function question({ name, selectionSet }) {
+  const fields = selectionSet?.selections.map((selection) => selection.name?.value).filter(Boolean).join(', ');
+  return ['Run this mutation?', `${name?.value ?? 'It'} changes data. Account: ${account.get().title}. Fields: ${fields || 'unknown'}.`, 'Run'];
 }
 
 // measured returns a response that counts its bytes, without their compression, as they arrive.
@@ -71,7 +72,9 @@ async function* watched(results, facts, show) {
       facts.calls = part.extensions?.funnelgraph;
       if (part.extensions) delete part.extensions.funnelgraph;
       if (part.extensions && Object.keys(part.extensions).length === 0) delete part.extensions;
-      facts.errors += [part, ...(part.incremental ?? [])].reduce((sum, { errors = [] }) => sum + errors.length, 0);
+      const errors = [part, ...(part.incremental ?? [])].flatMap(({ errors = [] }) => errors);
+      facts.errors += errors.length;
+      if (account.get().state === 'session' && errors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')) load(); // it has ended
       facts.more = part.hasNext ?? false;
     });
     show();

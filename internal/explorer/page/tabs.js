@@ -50,8 +50,10 @@ export function TabWatch() {
   const ready = Boolean(editor.queryEditor && editor.variableEditor);
   React.useEffect(() => {
     if (!ready) return;
-    if (added) fillTab(added.query, added.variables);
-    added = null;
+    if (added && added.after !== id) {
+      fillTab(added.query, added.variables);
+      added = null;
+    }
     shown.set(tabNow());
   }, [id, query, ready]);
   React.useEffect(() => {
@@ -92,7 +94,7 @@ export function openTab(query, variables) {
 // newTab shows a query in a new tab. GraphiQL adds it later, and the page fills it then.
 let added = null;
 export function newTab(query, variables) {
-  added = { query, variables };
+  added = { query, variables, after: tabNow().id };
   editor.addTab();
 }
 
