@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // get requests a path of the explorer. headers are "Name: value".
@@ -139,7 +140,7 @@ func TestIDsOfExamplesAreVariables(t *testing.T) {
 	_, finders, _ := strings.Cut(string(read("page/examples.js")), "const finders = {")
 	finders, _, _ = strings.Cut(finders, "\n};")
 	for _, example := range Examples() {
-		document, errs := gqlparser.LoadQuery(schema, example.Query)
+		document, errs := gqlparser.LoadQueryWithRules(schema, example.Query, rules.NewDefaultRules())
 		if errs != nil {
 			t.Errorf("%s: %v", example.Name, errs)
 			continue

@@ -275,7 +275,7 @@ func TestGraphiQLExamplesUseTheCallersRecords(t *testing.T) {
 	p.openExample("6-team")
 	p.wait(`document.querySelector(".missing")?.innerText.includes("Acme Retreats has no team")`)
 
-	// The ids change with the account, except those that a person entered.
+	// The ids change with the account. Values that a person entered stay.
 	p.openExample("5-tags")
 	p.wait(variables + `.getValue().includes('"102"')`)
 	p.openExample("2-page")

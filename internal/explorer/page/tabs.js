@@ -117,6 +117,9 @@ export function setVariables(text) {
 // ClosePanel closes the open panel by one tap where panels cover the editors.
 export function ClosePanel() {
   const { visiblePlugin, setVisiblePlugin } = GraphiQL.React.usePluginStore();
+  React.useEffect(() => {
+    document.querySelector('.graphiql-plugin').scrollTop = 0; // all panels share one element
+  }, [visiblePlugin]);
   if (!visiblePlugin) return null;
   return h('button', { type: 'button', className: 'close-panel', 'aria-label': `Close ${visiblePlugin.title}`, onClick: () => setVisiblePlugin(null) }, h(GraphiQL.React.CloseIcon));
 }
