@@ -88,6 +88,9 @@ func TestPageHasTheEndpointAndTheExamples(t *testing.T) {
 	if !strings.Contains(page, `data-endpoint="/api/graphql"`) || !strings.Contains(page, `data-sign-in="true"`) || strings.Contains(page, "https://") || strings.Contains(page, "//cdn") {
 		t.Error("the page lacks the endpoint or the sign-in, or names another host")
 	}
+	if page := string(index("/graphql", false)); !strings.Contains(page, `data-sign-in="false"`) {
+		t.Error("the page offers a sign-in that the server does not have")
+	}
 	examples := Examples()
 	if len(examples) < 10 {
 		t.Errorf("%d examples, want one for each feature", len(examples))

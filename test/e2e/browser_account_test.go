@@ -198,6 +198,9 @@ func TestGraphiQLSignsIn(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"signedIn":true,"workspace":{"id":"101","name":"Acme Academy","subdomain":"acme-academy"},"team":{"id":"11","name":"Acme Coaching"},"expiresAt":"2027-01-01T00:00:00Z"}`)
 	})
+	session.HandleFunc("GET /auth/end", func(w http.ResponseWriter, _ *http.Request) { // no part of the server
+		http.SetCookie(w, &http.Cookie{Name: "session", HttpOnly: true, Path: "/", MaxAge: -1})
+	})
 	session.HandleFunc("POST /auth/logout", func(w http.ResponseWriter, _ *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "session", HttpOnly: true, Path: "/", MaxAge: -1})
 		w.WriteHeader(http.StatusNoContent)
@@ -225,6 +228,15 @@ func TestGraphiQLSignsIn(t *testing.T) {
 	if again := s.operations("IntrospectionQuery"); len(again) != schemas+1 {
 		t.Errorf("the schema was fetched %d times after the sign-out, want once", len(again)-schemas)
 	}
+
+	// The page notices by the next answer that the session has ended.
+	p.click(`.account a`)
+	p.do(chromedp.WaitVisible(chromedp.CSS(".account-name.session")))
+	p.open(s.url + "/")
+	p.eval(`fetch("/auth/end").then(() => { window.ended = true }), 0`)
+	p.wait(`window.ended`)
+	p.click(execute)
+	p.wait(account + `.includes("No account") && ` + account + `.includes("Sign in")`)
 }
 
 // TestGraphiQLAsksForATokenWhereSignInIsOff opens a page whose server has no sign-in at the moment.

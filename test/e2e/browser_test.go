@@ -207,7 +207,6 @@ func TestGraphiQLWorksWithoutNetwork(t *testing.T) {
 	p.click(`button[aria-label="Show REST calls"]`)
 	p.wait(`document.querySelector(".calls").innerText.match(/16 calls, [0-9]+ one after another/)`)
 	p.wait(`document.querySelectorAll(".call-bar.network").length === 16`)
-	p.eval(`document.querySelector(".calls h2").scrollIntoView(), 0`)
 	p.screenshot("calls.png")
 	if answer := p.eval(answer); strings.Contains(answer, "funnelgraph") {
 		t.Errorf("want the response without its explanation, got %s", answer)
@@ -376,6 +375,29 @@ func TestGraphiQLWorksByKeyboard(t *testing.T) {
 	for _, name := range []string{"Show Documentation Explorer", "Show History", "Show REST calls", "Show GraphiQL Explorer"} {
 		if !reached[name] {
 			t.Errorf("the tab key does not reach %q, only %v", name, reached)
+		}
+	}
+}
+
+// TestGraphiQLFitsAScreen opens GraphiQL at the widths of a tablet and of a computer.
+func TestGraphiQLFitsAScreen(t *testing.T) {
+	url := funnelgraph(t, "--demo")
+	p := newPage(t)
+	for _, size := range [][2]int64{{768, 1024}, {1280, 800}} {
+		p.open(url+"/", size[0], size[1])
+		p.openExample("4-contact")
+		p.click(execute)
+		p.wait(answer + `.includes("ada.schmidt.1@example.com")`)
+		p.screenshot(fmt.Sprintf("screen-%d.png", size[0]))
+		for _, part := range []string{"html", ".graphiql-container", ".account"} {
+			if right, _ := strconv.Atoi(p.eval(`Math.round(document.querySelector("` + part + `").getBoundingClientRect().left + document.querySelector("` + part + `").scrollWidth)`)); right > int(size[0]) {
+				t.Errorf("%s ends at %d, beyond the %d pixels of the screen", part, right, size[0])
+			}
+		}
+		width := p.eval(`Math.round(document.querySelector(".graphiql-response").getBoundingClientRect().width)`)
+		t.Logf("the answer is %s pixels wide at %d by %d", width, size[0], size[1])
+		if w, _ := strconv.Atoi(width); w < 300 {
+			t.Errorf("the answer is %s pixels wide at %d, want 300 or more", width, size[0])
 		}
 	}
 }

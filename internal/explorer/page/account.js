@@ -19,7 +19,7 @@ export async function ask(query, variables) {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', ...credential() },
     body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.timeout(15000),
+    signal: AbortSignal.timeout(30000),
   });
   return response.json();
 }

@@ -1,7 +1,7 @@
 // A panel of GraphiQL that shows how the server made the answer: the REST calls as bars on the time
 // that the answer took.
 import { useAnswer } from './answer.js';
-import { h } from './store.js';
+import { h, svg } from './store.js';
 
 const percent = (part, whole) => `${Math.max(0, Math.min(100, (100 * part) / whole)).toFixed(2)}%`;
 const ms = (n) => `${n < 10 ? n.toFixed(1) : Math.round(n)} ms`;
@@ -31,7 +31,6 @@ function Calls() {
   );
 }
 
-const icon = () =>
-  h('svg', { viewBox: '0 0 24 24', fill: 'none', stroke: 'currentColor', strokeWidth: 1.5, strokeLinecap: 'round', 'aria-hidden': true }, h('path', { d: 'M3 5h9M7 12h11M12 19h9' }));
+const icon = () => svg('M3 5h9M7 12h11M12 19h9');
 
 export const plugin = { title: 'REST calls', icon, content: Calls };

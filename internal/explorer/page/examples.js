@@ -1,7 +1,7 @@
 // The examples, and the ids of the caller's own records that they run with.
 import { account, ask, loaded } from './account.js';
-import { h } from './store.js';
-import { editors, fillTab, narrowerThan, openTab, setVariables, shown, tabNow } from './tabs.js';
+import { h, svg } from './store.js';
+import { editors, fillTab, narrowerThan, openTab, setVariables, settled, shown, tabNow } from './tabs.js';
 
 // finders find a record of each type in the caller's first workspace. Variables for ids are named
 // after the types.
@@ -38,7 +38,7 @@ function find(type) {
 
 // filled holds the variables that the page has filled in, by tab. It replaces only these and the
 // values of the demo, never a person's own.
-const filledKey = 'funnelgraph:filled';
+const filledKey = 'graphiql:filled'; // GraphiQL's setting to clear its data clears it too
 const filled = () => JSON.parse(localStorage.getItem(filledKey) ?? '{}');
 function remember(tab, text) {
   const kept = Object.entries(filled()).filter(([id]) => editors().tabs.some((other) => other.id === id));
@@ -50,7 +50,7 @@ function remember(tab, text) {
 const exampleOf = (tab) => examples.find(({ query, ids }) => query === tab.query && ids.length > 0);
 let filling = Promise.resolve();
 function fill() {
-  filling = filling.then(fillNow).catch(console.error);
+  filling = filling.then(settled).then(fillNow).catch(console.error);
 }
 
 // needsOneWorkspace reports whether the first query, which begins with teams, shows nothing or much
@@ -66,7 +66,7 @@ async function fillNow() {
   }
   const tab = tabNow();
   const example = exampleOf(tab);
-  if (!example || ![example.variables, filled()[tab.id]].includes(tab.variables)) return;
+  if (!example || ![example.variables, filled()[tab.id]].some((text) => sameJSON(text, tab.variables))) return;
   const records = await Promise.all(example.ids.map(find));
   if (tabNow().id !== tab.id || account.get().turn !== turn) return; // another fill follows
   const values = JSON.parse(example.variables);
@@ -82,6 +82,14 @@ async function fillNow() {
   missing.forEach(noteMissing);
 }
 
+function sameJSON(a, b) {
+  try {
+    return JSON.stringify(JSON.parse(a)) === JSON.stringify(JSON.parse(b));
+  } catch {
+    return false;
+  }
+}
+
 // noteMissing says below a variable in the editor why it has no value.
 function noteMissing(type) {
   const { workspaces } = account.get();
@@ -89,7 +97,9 @@ function noteMissing(type) {
   const line = editor.getValue().split('\n').findIndex((text) => text.includes(`"${type}": null`));
   const note = document.createElement('div');
   note.className = 'missing';
-  note.textContent = workspaces[0] ? `${workspaces[0].name} has no ${type} that this account may see. Enter the id of one.` : 'The page fills it in when there is an account with a workspace.';
+  note.textContent = workspaces[0]
+    ? `${workspaces[0].name} has no ${type} that this account may see. Enter the id of one.`
+    : 'The page fills it in when there is an account with a workspace.';
   editor.addLineWidget(line, note);
 }
 
@@ -119,10 +129,20 @@ function Examples() {
     { className: 'examples' },
     h('h2', { className: 'graphiql-doc-explorer-title' }, 'Examples'),
     h('p', null, 'They run with the first records of your first workspace.'),
-    h('ul', null, examples.map((example) => h('li', { key: example.name }, h('button', { type: 'button', onClick: () => open(example) }, h('strong', null, example.title), example.writes && h('span', { className: 'writes' }, 'writes'), h('span', { className: 'comment' }, example.comment.replace(/^Writes: /, '')))))),
+    h('ul', null, examples.map((example) => h('li', { key: example.name }, h(Entry, { example, open })))),
   );
 }
 
-const icon = () => h('svg', { viewBox: '0 0 24 24', fill: 'none', stroke: 'currentColor', strokeWidth: 1.5, strokeLinecap: 'round', strokeLinejoin: 'round', 'aria-hidden': true }, h('path', { d: 'M12 6c-2-1.3-5-2-9-2v14c4 0 7 .7 9 2 2-1.3 5-2 9-2V4c-4 0-7 .7-9 2zm0 0v14' }));
+function Entry({ example, open }) {
+  return h(
+    'button',
+    { type: 'button', onClick: () => open(example) },
+    h('strong', null, example.title),
+    example.writes && h('span', { className: 'writes' }, 'writes'),
+    h('span', { className: 'comment' }, example.comment.replace(/^Writes: /, '')),
+  );
+}
+
+const icon = () => svg('M12 6c-2-1.3-5-2-9-2v14c4 0 7 .7 9 2 2-1.3 5-2 9-2V4c-4 0-7 .7-9 2zm0 0v14');
 
 export const plugin = { title: 'Examples', icon, content: Examples };

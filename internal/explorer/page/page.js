@@ -42,5 +42,6 @@ const unsubscribe = shown.subscribe(() => {
   examples.startFilling();
   openLink();
   addEventListener('hashchange', openLink);
+  // GraphiQL shows a panel only after a click on its button.
   if (isFirstVisit && !narrowerThan(1000)) document.querySelector('button[aria-label="Show Examples"]').click();
 });

@@ -1,7 +1,7 @@
 // "Copy as": the operation of the active tab as a curl command, as JavaScript, or as a link that
 // opens it. None of them has a credential.
 import { endpoint } from './account.js';
-import { h, makeStore } from './store.js';
+import { h, makeStore, svg } from './store.js';
 import { editors, newTab } from './tabs.js';
 
 const { ToolbarMenu } = GraphiQL.React;
@@ -83,7 +83,7 @@ export function Copied() {
   return h('div', { className: text ? 'copied shown' : 'copied', role: 'status' }, text);
 }
 
-const icon = h('svg', { className: 'graphiql-toolbar-icon', viewBox: '0 0 24 24', fill: 'none', stroke: 'currentColor', strokeWidth: 2, strokeLinecap: 'round', strokeLinejoin: 'round', 'aria-hidden': true }, h('path', { d: 'M12 15V3m-4 4 4-4 4 4M5 12v9h14v-9' }));
+const icon = svg('M12 15V3m-4 4 4-4 4 4M5 12v9h14v-9', { className: 'graphiql-toolbar-icon', strokeWidth: 2 });
 
 export function CopyAs() {
   const item = (what, make) => h(ToolbarMenu.Item, { onSelect: () => copy(what, make()) }, what);

@@ -59,7 +59,7 @@ export function TabWatch() {
   React.useEffect(() => {
     document.querySelector('.graphiql-tab-active')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [id, title]);
-  React.useEffect(hintAtMoreTabs);
+  React.useEffect(hintAtMoreTabs, [editor.tabs.length, title]);
   return null;
 }
 
@@ -80,20 +80,31 @@ function hintAtMoreTabs() {
   };
 }
 
+// settled resolves when React has rendered what it was about to. GraphiQL writes to its editors while
+// it computes its tabs, and React computes them again if an urgent change overtakes another one. So
+// the page changes tabs and editors only in tasks of their own.
+export const settled = () => new Promise((resolve) => setTimeout(resolve));
+
 // openTab shows a query in the tab that has it already, or else in a new one.
-export function openTab(query, variables) {
+export async function openTab(query, variables) {
+  await settled();
   const present = editor.tabs.findIndex((tab) => tab.query === query);
   if (present === editor.activeTabIndex) return;
   if (present >= 0) {
     editor.changeTab(present);
     return;
   }
-  newTab(query, variables);
+  addTab(query, variables);
 }
 
-// newTab shows a query in a new tab. GraphiQL adds it later, and the page fills it then.
+export async function newTab(query, variables) {
+  await settled();
+  addTab(query, variables);
+}
+
+// addTab adds a tab. TabWatch fills it when it is there.
 let added = null;
-export function newTab(query, variables) {
+function addTab(query, variables) {
   added = { query, variables, after: tabNow().id };
   editor.addTab();
 }
@@ -121,5 +132,9 @@ export function ClosePanel() {
     document.querySelector('.graphiql-plugin').scrollTop = 0; // all panels share one element
   }, [visiblePlugin]);
   if (!visiblePlugin) return null;
-  return h('button', { type: 'button', className: 'close-panel', 'aria-label': `Close ${visiblePlugin.title}`, onClick: () => setVisiblePlugin(null) }, h(GraphiQL.React.CloseIcon));
+  return h(
+    'button',
+    { type: 'button', className: 'close-panel', 'aria-label': `Close ${visiblePlugin.title}`, onClick: () => setVisiblePlugin(null) },
+    h(GraphiQL.React.CloseIcon),
+  );
 }
