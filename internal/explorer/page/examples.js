@@ -1,7 +1,7 @@
 // The examples, and the ids of the caller's own records that they run with.
 import { account, ask, loaded } from './account.js';
 import { h, svg } from './store.js';
-import { editors, fillTab, narrowerThan, openTab, setVariables, settled, shown, tabNow } from './tabs.js';
+import { editors, fillTab, narrowerThan, openTab, settled, shown, tabNow } from './tabs.js';
 
 // finders find a record of each type in the caller's first workspace. Variables for ids are named
 // after the types.
@@ -66,7 +66,8 @@ async function fillNow() {
   }
   const tab = tabNow();
   const example = exampleOf(tab);
-  if (!example || ![example.variables, filled()[tab.id]].some((text) => sameJSON(text, tab.variables))) return;
+  const own = tab.variables?.trim() && ![example?.variables, filled()[tab.id]].some((text) => sameJSON(text, tab.variables));
+  if (!example || own) return;
   const records = await Promise.all(example.ids.map(find));
   if (tabNow().id !== tab.id || account.get().turn !== turn) return; // another fill follows
   const values = JSON.parse(example.variables);
@@ -77,7 +78,7 @@ async function fillNow() {
     if (!records[i]) missing.push(type);
   });
   const text = JSON.stringify(values, null, 2);
-  setVariables(text);
+  if (missing.length > 0 || !sameJSON(text, tab.variables)) fillTab(tab.query, text);
   remember(tab, text);
   missing.forEach(noteMissing);
 }

@@ -113,16 +113,13 @@ function addTab(query, variables) {
 // are some. GraphiQL opens them only through its own button.
 export function fillTab(query, variables) {
   const { queryEditor } = editor;
-  queryEditor.operationName = queryEditor.operations = null; // GraphiQL finds them a moment later
-  queryEditor.setValue(query);
+  if (queryEditor.getValue() !== query) {
+    queryEditor.operationName = queryEditor.operations = null; // GraphiQL finds them a moment later
+    queryEditor.setValue(query);
+  }
   editor.variableEditor.setValue(variables);
-  editor.updateActiveTabValues({ query, variables, operationName: null });
+  editor.updateActiveTabValues({ query, variables, operationName: queryEditor.operationName });
   if (variables) document.querySelector('.graphiql-editor-tools button[data-name=variables]').click();
-}
-
-export function setVariables(text) {
-  editor.variableEditor.setValue(text);
-  editor.updateActiveTabValues({ variables: text });
 }
 
 // ClosePanel closes the open panel by one tap where panels cover the editors.
