@@ -325,12 +325,13 @@ func TestGraphiQLShowsDeferredParts(t *testing.T) {
 	}
 	p.wait(facts + `.includes("more to come")`)
 	p.screenshot("first-part.png")
+	p.openPanel("REST calls")
+	p.wait(`document.querySelector(".calls").innerText.includes("last part")`)
 	close(goOn)
 	p.wait(answer + `.includes("ada.schmidt.1@example.com")`)
 	if last := p.eval(result + `.getValue()`); strings.Contains(last, "funnelgraph") || strings.Contains(last, `"errors"`) {
 		t.Errorf("want the whole response without errors or explanation, got %s", last)
 	}
-	p.openPanel("REST calls")
 	p.wait(`document.querySelector(".calls").innerText.includes("2 calls")`)
 	if facts := p.eval(facts); strings.Contains(facts, "more to come") {
 		t.Errorf("%q below the whole answer, want nothing more to come", facts)

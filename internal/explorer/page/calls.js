@@ -19,8 +19,12 @@ function Call({ call, whole }) {
 }
 
 function Calls() {
-  const e = useAnswer()?.calls;
-  if (!e) return h('section', { className: 'calls' }, h('h2', { className: 'graphiql-doc-explorer-title' }, 'REST calls'), h('p', null, 'Run an operation to see which calls to ClickFunnels it takes. A client that may not see everything is not told.'));
+  const answer = useAnswer();
+  const e = answer?.calls;
+  const why = answer?.more
+    ? 'The calls follow with the last part of the answer.'
+    : 'Run an operation to see which calls to ClickFunnels it takes. A client that may not see everything is not told.';
+  if (!e) return h('section', { className: 'calls' }, h('h2', { className: 'graphiql-doc-explorer-title' }, 'REST calls'), h('p', null, why));
   const shared = e.coalesced + e.cache;
   return h(
     'section',
