@@ -30,6 +30,9 @@ import (
 //go:embed assets page examples
 var files embed.FS
 
+// indexFile is the template of the page in the folder page.
+const indexFile = "index.html"
+
 // Example is an operation that the explorer opens in a tab.
 type Example struct {
 	// Name is the name of the file without its extension.
@@ -41,7 +44,8 @@ type Example struct {
 }
 
 // Examples returns the examples in order, one for each feature of the schema. They run unchanged
-// against the demo.
+// against the demo. The page replaces the values of variables of the type ID with ids of the
+// caller's own records.
 func Examples() []Example {
 	documents, err := fs.Glob(files, "examples/*.graphql")
 	if err != nil {
@@ -71,10 +75,11 @@ type file struct {
 }
 
 // Handler returns a handler that serves the explorer at "/". endpoint is the path of the GraphQL
-// endpoint.
-func Handler(endpoint string) http.Handler {
+// endpoint. signIn reports whether the server has the endpoints /auth/login, /auth/session and
+// /auth/logout. Without them, the page asks for a token or key instead.
+func Handler(endpoint string, signIn bool) http.Handler {
 	site := maps.Clone(parts())
-	site["/"] = newFile("index.html", compress(index(endpoint)))
+	site["/"] = newFile(indexFile, compress(index(endpoint, signIn)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := site[r.URL.Path]
 		if !ok {
@@ -93,7 +98,9 @@ func Handler(endpoint string) http.Handler {
 // parts returns the files of the page by their paths. They are compressed and hashed once.
 var parts = sync.OnceValue(func() map[string]file {
 	all := make(map[string]file)
-	for _, name := range []string{"calls.js", "page.js", "page.css"} {
+	for _, name := range []string{
+		"account.js", "answer.js", "calls.js", "dialog.js", "examples.js", "page.js", "share.js", "store.js", "tabs.js", "page.css",
+	} {
 		all["/"+name] = newFile(name, compress(read("page/"+name)))
 	}
 	entries, err := files.ReadDir("assets")
@@ -146,14 +153,15 @@ func newFile(name string, packed []byte) file {
 	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, packed, sync.OnceValue(func() []byte { return decompress(packed) })}
 }
 
-func index(endpoint string) []byte {
+func index(endpoint string, signIn bool) []byte {
 	examples, err := json.Marshal(Examples())
 	if err != nil {
 		panic(err) // plain strings
 	}
 	var page bytes.Buffer
-	err = template.Must(template.New("index").Parse(string(read("page/index.html")))).Execute(&page, map[string]any{
+	err = template.Must(template.New("index").Parse(string(read("page/"+indexFile)))).Execute(&page, map[string]any{
 		"Endpoint": endpoint,
+		"SignIn":   signIn,
 		"Examples": template.JS(examples), //nolint:gosec // our own, and json.Marshal escapes "<"
 	})
 	if err != nil {

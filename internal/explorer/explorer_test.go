@@ -4,10 +4,19 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // get requests a path of the explorer. headers are "Name: value".
@@ -19,13 +28,13 @@ func get(t *testing.T, method, path string, headers ...string) *httptest.Respons
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	Handler("/api/graphql").ServeHTTP(w, r)
+	Handler("/api/graphql", true).ServeHTTP(w, r)
 	return w
 }
 
 func TestFilesAreServedWithTheirTypes(t *testing.T) {
 	for path, media := range map[string]string{
-		"/": "text/html; charset=utf-8", "/page.js": "text/javascript; charset=utf-8", "/calls.js": "text/javascript; charset=utf-8", "/page.css": "text/css; charset=utf-8",
+		"/": "text/html; charset=utf-8", "/page.js": "text/javascript; charset=utf-8", "/account.js": "text/javascript; charset=utf-8", "/page.css": "text/css; charset=utf-8",
 		"/assets/graphiql.js": "text/javascript; charset=utf-8", "/assets/graphiql.css": "text/css; charset=utf-8", "/assets/LICENSES.txt": "text/plain; charset=utf-8",
 	} {
 		w := get(t, http.MethodGet, path)
@@ -36,7 +45,7 @@ func TestFilesAreServedWithTheirTypes(t *testing.T) {
 			t.Errorf("%s: want a policy that allows no other source and no frames, got %q", path, policy)
 		}
 	}
-	for _, path := range []string{"/nothing", "/assets/", "/assets/graphiql.js.gz", "/examples/1-nested.graphql"} {
+	for _, path := range []string{"/nothing", "/assets/", "/assets/graphiql.js.gz", "/examples/1-nested.graphql", "/index.html"} {
 		if w := get(t, http.MethodGet, path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: status %d, want 404", path, w.Code)
 		}
@@ -76,8 +85,11 @@ func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 // TestPageHasTheEndpointAndTheExamples reads the page's data, and pins that it names no other host.
 func TestPageHasTheEndpointAndTheExamples(t *testing.T) {
 	page := get(t, http.MethodGet, "/").Body.String()
-	if !strings.Contains(page, "/api/graphql") || strings.Contains(page, "https://") || strings.Contains(page, "//cdn") {
-		t.Error("the page lacks the endpoint, or names another host")
+	if !strings.Contains(page, `data-endpoint="/api/graphql"`) || !strings.Contains(page, `data-sign-in="true"`) || strings.Contains(page, "https://") || strings.Contains(page, "//cdn") {
+		t.Error("the page lacks the endpoint or the sign-in, or names another host")
+	}
+	if page := string(index("/graphql", false)); !strings.Contains(page, `data-sign-in="false"`) {
+		t.Error("the page offers a sign-in that the server does not have")
 	}
 	examples := Examples()
 	if len(examples) < 10 {
@@ -93,5 +105,67 @@ func TestPageHasTheEndpointAndTheExamples(t *testing.T) {
 		if !strings.Contains(page, `"name":"`+example.Name+`"`) {
 			t.Errorf("the page lacks the example %s", example.Name)
 		}
+	}
+}
+
+// TestImportedFilesAreServed reads the imports of the page's modules.
+func TestImportedFilesAreServed(t *testing.T) {
+	imports := regexp.MustCompile(`from '\./([^']+)'`)
+	modules, err := fs.Glob(files, "page/*.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range modules {
+		for _, name := range append([]string{path.Base(module)}, submatches(imports, read(module))...) {
+			if w := get(t, http.MethodGet, "/"+name); w.Code != http.StatusOK {
+				t.Errorf("%s: status %d for %s, want 200", module, w.Code, name)
+			}
+		}
+	}
+}
+
+func submatches(pattern *regexp.Regexp, text []byte) []string {
+	var all []string
+	for _, match := range pattern.FindAllSubmatch(text, -1) {
+		all = append(all, string(match[1]))
+	}
+	return all
+}
+
+// TestIDsOfExamplesAreVariables checks that the page can replace each id of an example: it is a
+// variable with the name of a type that the page can find, and no literal. Titles are short.
+func TestIDsOfExamplesAreVariables(t *testing.T) {
+	text, err := os.ReadFile("../../schema.graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: string(text)})
+	_, finders, _ := strings.Cut(string(read("page/examples.js")), "const finders = {")
+	finders, _, _ = strings.Cut(finders, "\n};")
+	for _, example := range Examples() {
+		document, errs := gqlparser.LoadQueryWithRules(schema, example.Query, rules.NewDefaultRules())
+		if errs != nil {
+			t.Errorf("%s: %v", example.Name, errs)
+			continue
+		}
+		operation := document.Operations[0]
+		if len(operation.Name) == 0 || len(operation.Name) > 12 {
+			t.Errorf("%s: %q is the title of its tab, want at most 12 letters", example.Name, operation.Name)
+		}
+		if writes := strings.HasPrefix(example.Query, "# Writes: "); writes != (operation.Operation == ast.Mutation) {
+			t.Errorf("%s: it says that it writes: %t, want the truth", example.Name, writes)
+		}
+		for _, variable := range operation.VariableDefinitions {
+			if variable.Type.Name() == "ID" && !strings.Contains(finders, "\n  "+variable.Variable+": ") {
+				t.Errorf("%s: the page cannot find a value of $%s", example.Name, variable.Variable)
+			}
+		}
+		observers := new(validator.Events)
+		observers.OnValue(func(_ *validator.Walker, value *ast.Value) {
+			if value.Definition != nil && value.Definition.Name == "ID" && value.Kind != ast.Variable && value.Kind != ast.ListValue {
+				t.Errorf("%s: the id %s is a literal, want a variable", example.Name, value.Raw)
+			}
+		})
+		validator.Walk(schema, document, observers)
 	}
 }
