@@ -274,7 +274,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		mux.Handle("GET "+schemaFile, guarded)
 	}
 	if cfg.GraphiQL {
-		mux.Handle("/", explorer.Handler(Endpoint, false))
+		mux.Handle("/", explorer.Handler(Endpoint, p.SignIn != nil))
 	}
 	mux.HandleFunc("GET /healthz", p.State.Healthz)
 	mux.HandleFunc("GET /readyz", p.State.Readyz)

@@ -22,7 +22,6 @@ import (
 const (
 	allow = `button[value="allow"]`
 	deny  = `button[value="deny"]`
-	body  = `document.body.innerText`
 )
 
 // TestSignInWithTheDemo signs in and out in GraphiQL, as a user of the demo does.
@@ -54,7 +53,7 @@ func TestSignInWithTheDemo(t *testing.T) {
 	// A person who does not allow the access gets a page, and can try again.
 	p.click(`.account a[href^="/auth/login"]`)
 	p.click(deny)
-	p.wait(body + `.includes("Access was not allowed")`)
+	p.reach("Access was not allowed")
 	p.screenshot("signin-denied.png")
 	p.click(`a[href^="/auth/login"]`)
 	p.click(allow)
@@ -106,14 +105,14 @@ func TestSignInOfAnApp(t *testing.T) {
 	var server atomic.Value
 	app := newApp(t, &server)
 	server.Store(strings.Replace(funnelgraph(t, "--demo", "--return-to="+app, "--cors-origin="+app), "127.0.0.1", "localhost", 1))
-	p := newPage(t)
+	p := newPage(t, "/auth/session")
 	p.do(chromedp.Navigate(app + "/app"))
 	p.click("#start")
 	p.click(deny)
-	p.wait(body + `.includes("access_denied")`)
+	p.reach("access_denied")
 	p.click("#start")
 	p.click(allow)
-	p.wait(body + `.includes('"workspaces":[{"name":"Acme Academy"}]')`)
+	p.reach(`"workspaces":[{"name":"Acme Academy"}]`)
 	if status := p.await(fmt.Sprintf(`fetch(%q, {credentials: "include"}).then((r) => r.text()).catch(() => "refused")`, fmt.Sprint(server.Load(), "/auth/session?x"))); strings.Contains(status, "Acme") {
 		t.Errorf("the app has a session cookie: %s", status)
 	}
@@ -160,7 +159,7 @@ func TestSignInWithAnotherProvider(t *testing.T) {
 	address := start(t, listening, io.Discard, build(t), "--listen=127.0.0.1:"+port, "--public-url=http://localhost:"+port, "--oauth-client-id=app", "--oauth-url="+provider.URL+"/oauth",
 		"--upstream-url="+demo.Template(api.Listener.Addr().String()), "--return-to="+app, "--cors-origin="+app)
 	server.Store(strings.Replace(address, "127.0.0.1", "localhost", 1))
-	p := newPage(t, "/auth/session", "/auth/callback")
+	p := newPage(t, "/auth/session", "/auth/callback", "/favicon.ico")
 	for name, want := range map[string]struct{ page, app string }{
 		"":        {"Retreats", `"workspaces":[{"name":"Acme Retreats"}]`},
 		"slow":    {"Retreats", `"workspaces":[{"name":"Acme Retreats"}]`},
@@ -170,10 +169,25 @@ func TestSignInWithAnotherProvider(t *testing.T) {
 	} {
 		habit.Store(name)
 		p.do(chromedp.Navigate(fmt.Sprint(server.Load(), "/auth/login?return_to=/auth/session")))
-		p.wait(body + `.includes("` + want.page + `")`)
+		p.reach(want.page)
 		p.do(chromedp.Navigate(app + "/app"))
 		p.click("#start")
-		p.wait(body + `.includes('` + want.app + `')`)
+		p.reach(want.app)
+	}
+}
+
+// reach waits until a page shows a text, across redirects.
+func (p page) reach(text string) {
+	p.Helper()
+	shown := ""
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(shown, text); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.screenshot("failed.png")
+			p.Fatalf("want a page with %q, got %q", text, shown)
+		}
+		if now, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body?.innerText ?? ""`)); err == nil { // fails during a redirect
+			shown = now
+		}
 	}
 }
 
