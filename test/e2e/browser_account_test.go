@@ -206,7 +206,7 @@ func TestGraphiQLSignsIn(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	s := newSite(t, passThrough(t), session)
-	p := newPage(t, "/auth/session")
+	p := newPage(t)
 	p.open(s.url + "/")
 	p.wait(account + `.includes("No account") && ` + account + `.includes("Sign in")`)
 	p.screenshot("signed-out.png")
@@ -242,7 +242,7 @@ func TestGraphiQLSignsIn(t *testing.T) {
 // TestGraphiQLAsksForATokenWhereSignInIsOff opens a page whose server has no sign-in at the moment.
 func TestGraphiQLAsksForATokenWhereSignInIsOff(t *testing.T) {
 	s := newSite(t, passThrough(t), http.NotFoundHandler())
-	p := newPage(t, "/auth/session")
+	p := newPage(t)
 	p.open(s.url + "/")
 	if account := p.eval(account); strings.Contains(account, "Sign in") || !strings.Contains(account, "Use a token") {
 		t.Errorf("the account offers %q, want only a token", account)

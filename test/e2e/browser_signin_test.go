@@ -27,7 +27,7 @@ const (
 // TestSignInWithTheDemo signs in and out in GraphiQL, as a user of the demo does.
 func TestSignInWithTheDemo(t *testing.T) {
 	address := strings.Replace(funnelgraph(t, "--demo"), "127.0.0.1", "localhost", 1)
-	p := newPage(t, "/auth/session", "/auth/callback")
+	p := newPage(t, "/auth/callback")
 	p.open(address + "/")
 	p.click(`.account a[href^="/auth/login"]`)
 	p.click(`input[value="105"]`)
@@ -105,7 +105,7 @@ func TestSignInOfAnApp(t *testing.T) {
 	var server atomic.Value
 	app := newApp(t, &server)
 	server.Store(strings.Replace(funnelgraph(t, "--demo", "--return-to="+app, "--cors-origin="+app), "127.0.0.1", "localhost", 1))
-	p := newPage(t, "/auth/session")
+	p := newPage(t)
 	p.do(chromedp.Navigate(app + "/app"))
 	p.click("#start")
 	p.click(deny)
@@ -159,7 +159,7 @@ func TestSignInWithAnotherProvider(t *testing.T) {
 	address := start(t, listening, io.Discard, build(t), "--listen=127.0.0.1:"+port, "--public-url=http://localhost:"+port, "--oauth-client-id=app", "--oauth-url="+provider.URL+"/oauth",
 		"--upstream-url="+demo.Template(api.Listener.Addr().String()), "--return-to="+app, "--cors-origin="+app)
 	server.Store(strings.Replace(address, "127.0.0.1", "localhost", 1))
-	p := newPage(t, "/auth/session", "/auth/callback", "/favicon.ico")
+	p := newPage(t, "/auth/callback", "/favicon.ico")
 	for name, want := range map[string]struct{ page, app string }{
 		"":        {"Retreats", `"workspaces":[{"name":"Acme Retreats"}]`},
 		"slow":    {"Retreats", `"workspaces":[{"name":"Acme Retreats"}]`},
