@@ -3352,6 +3352,7 @@ func (r *WebhookEndpoint) Name() string           { return r.text("name") }
 func (r *WebhookEndpoint) URL() string            { return r.text("url") }
 func (r *WebhookEndpoint) EventTypeIDs() []string { return r.texts("event_type_ids") }
 func (r *WebhookEndpoint) ApiVersion() *int       { return r.integer("api_version") }
+func (r *WebhookEndpoint) WebhookSecret() *string { return r.textOrNil("webhook_secret") }
 func (r *WebhookEndpoint) PageIDs() []string      { return r.texts("page_ids") }
 func (r *WebhookEndpoint) FunnelIDs() []string    { return r.texts("funnel_ids") }
 func (r *WebhookEndpoint) WorkspaceID() string    { return r.parent }
@@ -3366,6 +3367,7 @@ var webhookEndpointType = RowType{name: "WebhookEndpoint", kind: "webhook_endpoi
 	{name: "url", field: "url", required: true},
 	{name: "event_type_ids", shape: asTexts, field: "eventTypeIds"},
 	{name: "api_version", shape: asInt, field: "apiVersion"},
+	{name: "webhook_secret", field: "webhookSecret"},
 	{name: "page_ids", shape: asTexts, field: "pageIds"},
 	{name: "funnel_ids", shape: asTexts, field: "funnelIds"},
 }}

@@ -89,6 +89,17 @@ func (c *Client) Learn(p Place) {
 	}
 }
 
+// Changed drops the cached responses of a workspace, given by its raw id, for all tokens and on all
+// replicas. It may look the workspace up first.
+func (c *Client) Changed(ctx context.Context, workspace string) error {
+	p, err := c.locate(ctx, Place{WorkspaceID: workspace})
+	if err != nil {
+		return err
+	}
+	c.transport.Invalidate(ctx, p.Subdomain)
+	return nil
+}
+
 // rememberPlace remembers a place by the ids of its workspace.
 func (c *Client) rememberPlace(place Place, ids ...string) {
 	for _, id := range ids {

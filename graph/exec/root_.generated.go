@@ -22708,6 +22708,11 @@ type WebhookEndpoint implements Node {
   apiVersion: Int
 
   """
+  Secret that signs the webhooks (2026 API). Only the payload of ` + "`" + `createWebhookEndpoint` + "`" + ` has it: ClickFunnels does not send it again.
+  """
+  webhookSecret: String
+
+  """
   Raw ids of ` + "`" + `pages` + "`" + `.
   """
   pageIds: [ID!]
@@ -29462,6 +29467,8 @@ func (ec *executionContext) childFields_WebhookEndpoint(ctx context.Context, fie
 		return ec.fieldContext_WebhookEndpoint_eventTypeIds(ctx, field)
 	case "apiVersion":
 		return ec.fieldContext_WebhookEndpoint_apiVersion(ctx, field)
+	case "webhookSecret":
+		return ec.fieldContext_WebhookEndpoint_webhookSecret(ctx, field)
 	case "pageIds":
 		return ec.fieldContext_WebhookEndpoint_pageIds(ctx, field)
 	case "funnelIds":

@@ -379,6 +379,29 @@ func (ec *executionContext) fieldContext_WebhookEndpoint_apiVersion(_ context.Co
 	return graphql.NewScalarFieldContext("WebhookEndpoint", field, true, false, "Int")
 }
 
+func (ec *executionContext) _WebhookEndpoint_webhookSecret(ctx context.Context, field graphql.CollectedField, obj *upstream.WebhookEndpoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookEndpoint_webhookSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WebhookSecret(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookEndpoint_webhookSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookEndpoint", field, true, false, "String")
+}
+
 func (ec *executionContext) _WebhookEndpoint_pageIds(ctx context.Context, field graphql.CollectedField, obj *upstream.WebhookEndpoint) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1692,6 +1715,11 @@ func (ec *executionContext) _WebhookEndpoint(ctx context.Context, sel ast.Select
 			}
 		case "apiVersion":
 			out.Values[i] = ec._WebhookEndpoint_apiVersion(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "webhookSecret":
+			out.Values[i] = ec._WebhookEndpoint_webhookSecret(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

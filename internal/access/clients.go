@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/webhooks"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -97,16 +99,9 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return tried(fmt.Errorf("%s: %w", c.path, err))
 	}
-	tokens := make(map[string]upstream.Token, len(f.Tokens))
-	for _, name := range slices.Sorted(maps.Keys(f.Tokens)) {
-		if !tokenName.MatchString(name) {
-			return tried(fmt.Errorf("%s: the name of a token is at most 24 letters, digits, \"-\", \"_\" and \".\", which begin with a letter or digit", c.path))
-		}
-		if tokens[name], err = f.Tokens[name].token(); err != nil {
-			return tried(fmt.Errorf("%s: token %s: %w", c.path, name, err))
-		}
-		writeField(sum, name)
-		writeField(sum, string(tokens[name]))
+	tokens, err := f.readSecrets(sum)
+	if err != nil {
+		return tried(fmt.Errorf("%s: %w", c.path, err))
 	}
 	// The version separates callers before a change from callers after it.
 	r, err := newRoster(f, tokens, c.base, [sha256.Size]byte(sum.Sum(nil)))
@@ -121,12 +116,48 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	if changed, err = tried(nil); !changed {
 		return false, err
 	}
-	for _, s := range f.Tokens {
+	f.warnIfReadableByOthers()
+	return true, c.activate(ctx, r, f.JWT)
+}
+
+// readSecrets reads the tokens and the secrets of webhooks, and adds them to a hash.
+func (f *file) readSecrets(sum hash.Hash) (tokens map[string]upstream.Token, err error) {
+	tokens = make(map[string]upstream.Token, len(f.Tokens))
+	for _, name := range slices.Sorted(maps.Keys(f.Tokens)) {
+		if !tokenName.MatchString(name) {
+			return nil, errors.New("the name of a token is at most 24 letters, digits, \"-\", \"_\" and \".\", which begin with a letter or digit")
+		}
+		if tokens[name], err = f.Tokens[name].token(); err != nil {
+			return nil, fmt.Errorf("token %s: %w", name, err)
+		}
+		writeField(sum, name)
+		writeField(sum, string(tokens[name]))
+	}
+	for i := range f.Webhooks {
+		w := &f.Webhooks[i]
+		for j, s := range w.Secrets {
+			secret, err := s.read("secret", "secret of the webhook")
+			if err != nil {
+				return nil, fmt.Errorf("webhook %d: secret %d: %w", i+1, j+1, err)
+			}
+			w.read = append(w.read, webhooks.Secret(secret))
+			writeField(sum, string(secret))
+		}
+	}
+	return tokens, nil
+}
+
+// warnIfReadableByOthers logs a warning for each file with a secret that other users can read.
+func (f *file) warnIfReadableByOthers() {
+	sources := slices.Collect(maps.Values(f.Tokens))
+	for _, w := range f.Webhooks {
+		sources = append(sources, w.Secrets...)
+	}
+	for _, s := range sources {
 		if s.File != "" {
 			configfile.WarnIfReadableByOthers(s.File)
 		}
 	}
-	return true, c.activate(ctx, r, f.JWT)
 }
 
 // writeField adds a string to a hash, prefixed with its length, so that different lists of fields
@@ -179,6 +210,12 @@ func (c *Clients) Rights() (readOnly bool, policy limits.Policy, ok bool) {
 		return false, limits.Policy{}, false
 	}
 	return sessions.ReadOnly, sessions.Policy, true
+}
+
+// Webhook returns the webhook with a name.
+func (c *Clients) Webhook(name string) (hook webhooks.Webhook, ok bool) {
+	hook, ok = c.current.Load().webhooks[name]
+	return hook, ok
 }
 
 // find returns the caller that a client key or a JSON Web Token identifies, or nil. The lookup of

@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/webhooks"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -208,7 +210,17 @@ func TestBadFiles(t *testing.T) {
 		"jwt: { " + issuer + `jwks: "https://u:hush@example.com/keys" }` + clients:               "must be an https URL",
 		"jwt: { " + issuer + `jwks: "https://example.com/keys", algorithms: [none] }` + clients:  `algorithm "none" is not accepted`,
 		"jwt: { " + issuer + `jwks: "https://example.com/keys", algorithms: [HS256] }` + clients: `algorithm "HS256" is not accepted`,
-		strings.Repeat("#", maxFile) + "\n" + "clients: [" + client + "]":                        "it is larger than",
+		"sessions: { access: write }":                                                                        "sessions: access must be read or read-write",
+		"sessions: { limits: { depth: -1 } }":                                                                "sessions: limits: the limit of depth must not be negative",
+		"sessions: { workspaces: [101] }":                                                                    "line 1: field workspaces not found",
+		"webhooks: [{ name: a, workspace: 101 }]":                                                            "webhook a: give the secrets that sign its deliveries",
+		"webhooks: [{ name: a b, workspace: 101 }]":                                                          "webhook 1: its name is made of",
+		"webhooks: [{ name: a, workspace: acme, secrets: [{ env: A_TOKEN }] }]":                              "webhook a: workspace must be the raw id",
+		"webhooks: [{ name: a, workspace: 101, secrets: [{ env: BAD_TOKEN }] }]":                             "webhook 1: secret 1: its environment variable holds no secret",
+		"webhooks: [{ name: a, workspace: 101, secrets: [{ file: /no/such/secret }] }]":                      "webhook 1: secret 1: its file \"/no/such/secret\" cannot be read: no such file or directory; write the secret of the webhook into that file",
+		"webhooks: [{ name: a, workspace: 101, token: b, secrets: [{ env: A_TOKEN }] }]":                     "webhook a: its token is not listed under tokens",
+		"webhooks: [" + strings.Repeat("{ name: a, workspace: 101, secrets: [{ env: A_TOKEN }] },", 2) + "]": "webhook 2: another webhook has its name",
+		strings.Repeat("#", maxFile) + "\n" + "clients: [" + client + "]":                                    "it is larger than",
 	} {
 		own := upstream.Token("own")
 		if strings.Contains(text, "tokens: { a:") {
@@ -607,5 +619,42 @@ clients: [{ name: app, teams: all, claims: { azp: app } }]
 	c.reload(t.Context())
 	if c.callerOf(token) == nil || c.current.Load().verifier != verifier {
 		t.Error("the keys were forgotten")
+	}
+}
+
+// TestSectionsWithoutClients reads sessions and webhooks, and a secret that is replaced.
+func TestSectionsWithoutClients(t *testing.T) {
+	folder := t.TempDir()
+	secret := filepath.Join(folder, "secret")
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(secret, "first\n")
+	write(filepath.Join(folder, "access.yaml"), "sessions: { access: read-write, limits: { rate: 7 } }\nwebhooks: [{ name: academy, workspace: 101, secrets: [{ file: "+secret+" }] }]\n")
+	c, err := NewClients(t.Context(), filepath.Join(folder, "access.yaml"), "own", limits.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if readOnly, policy, ok := c.Rights(); readOnly || policy.Rate != 7 || !ok {
+		t.Errorf("sessions: %t, %+v, %t", readOnly, policy, ok)
+	}
+	hook, ok := c.Webhook("academy")
+	if !ok || hook.Workspace != "101" || string(hook.Token) != "own" || !slices.Equal(hook.Secrets, []webhooks.Secret{"first"}) {
+		t.Errorf("%+v, %t", hook, ok)
+	}
+	if _, ok := c.Webhook("other"); ok {
+		t.Error("there is another webhook")
+	}
+	write(secret, "second\n")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if hook, _ := c.Webhook("academy"); slices.Equal(hook.Secrets, []webhooks.Secret{"second"}) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the replaced secret is not read")
+		}
 	}
 }

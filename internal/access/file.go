@@ -15,6 +15,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/webhooks"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -29,6 +30,22 @@ type file struct {
 	Clients []client `yaml:"clients"`
 	// Sessions says what people who signed in may do; nil is nothing.
 	Sessions *sessions `yaml:"sessions"`
+	// Webhooks are the endpoints that ClickFunnels sends events to.
+	Webhooks []webhook `yaml:"webhooks"`
+}
+
+// webhook is an endpoint that ClickFunnels sends the events of a workspace to.
+type webhook struct {
+	// Name is the last segment of the endpoint's path. It is unique.
+	Name string `yaml:"name"`
+	// Workspace is the raw id of the workspace.
+	Workspace string `yaml:"workspace"`
+	// Token names a ClickFunnels token that reaches the workspace, as for clients.
+	Token string `yaml:"token"`
+	// Secrets are the secrets that sign the deliveries. It has two while one replaces the other.
+	Secrets []source `yaml:"secrets"`
+
+	read []webhooks.Secret // the secrets, once they are read
 }
 
 // sessions are the rights of people who signed in.
@@ -142,25 +159,28 @@ func parse(text []byte) (*file, error) {
 	if err := configfile.YAML(text, f); err != nil {
 		return nil, err
 	}
-	if len(f.Clients) == 0 && f.Sessions == nil {
+	if len(f.Clients) == 0 && f.Sessions == nil && len(f.Webhooks) == 0 {
 		return nil, errors.New("there are no clients in it")
 	}
 	return f, nil
 }
 
 // token reads the token of a source.
-func (s source) token() (upstream.Token, error) {
+func (s source) token() (upstream.Token, error) { return s.read("token", "ClickFunnels token") }
+
+// read reads the secret of a source. The nouns name it in errors.
+func (s source) read(noun, longNoun string) (upstream.Token, error) {
 	switch {
 	case (s.File == "") == (s.Env == ""):
 		return "", errors.New("give either file or env")
 	case s.Env != "":
-		return validToken(os.Getenv(s.Env), "its environment variable")
+		return validToken(os.Getenv(s.Env), "its environment variable", noun)
 	}
 	text, err := configfile.Read(s.File, maxToken)
 	if err != nil {
-		return "", fmt.Errorf("its file%s cannot be read: %w; write the ClickFunnels token into that file, or correct the path", quotedPath(s.File), err)
+		return "", fmt.Errorf("its file%s cannot be read: %w; write the %s into that file, or correct the path", quotedPath(s.File), err, longNoun)
 	}
-	return validToken(string(text), "its file")
+	return validToken(string(text), "its file", noun)
 }
 
 // safePath matches paths that cannot be a token in the wrong place: a path that begins with a
@@ -179,10 +199,10 @@ func quotedPath(path string) string {
 	return " " + strconv.Quote(path)
 }
 
-func validToken(text, from string) (upstream.Token, error) {
+func validToken(text, from, noun string) (upstream.Token, error) {
 	token := upstream.Token(strings.TrimSpace(text))
 	if !token.Valid() {
-		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", from)
+		return "", fmt.Errorf("%[1]s holds no %[2]s: a %[2]s is printable text without spaces", from, noun)
 	}
 	return token, nil
 }
@@ -192,6 +212,7 @@ type roster struct {
 	entries  []entry
 	verifier *verifier
 	sessions *Caller // rights and limits of people who signed in; nil if they may do nothing
+	webhooks map[string]webhooks.Webhook
 }
 
 // exampleKey is the hash of the key in docs/auth.md.
@@ -241,7 +262,36 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [
 		e.caller.key = Key{client: c.Name, version: version}
 		r.entries = append(r.entries, e)
 	}
+	if err := r.readWebhooks(f.Webhooks, tokens, base.Token); err != nil {
+		return nil, err
+	}
 	return r, r.readSessions(f.Sessions, base)
+}
+
+// readWebhooks reads the webhooks.
+func (r *roster) readWebhooks(all []webhook, tokens map[string]upstream.Token, own upstream.Token) (err error) {
+	r.webhooks = make(map[string]webhooks.Webhook, len(all))
+	for i, w := range all {
+		if !clientName.MatchString(w.Name) {
+			return fmt.Errorf("webhook %d: its name is made of letters, digits, \"-\", \"_\" and \".\" only, and begins with a letter or digit", i+1)
+		}
+		if _, taken := r.webhooks[w.Name]; taken {
+			return fmt.Errorf("webhook %d: another webhook has its name; give each a name of its own", i+1)
+		}
+		hook := webhooks.Webhook{Name: w.Name, Workspace: w.Workspace}
+		if !upstream.IsRawID(w.Workspace) {
+			return fmt.Errorf("webhook %s: workspace must be the raw id of a workspace, which is a number", w.Name)
+		}
+		if hook.Token, err = tokenNamed(w.Token, tokens, own); err != nil {
+			return fmt.Errorf("webhook %s: %w", w.Name, err)
+		}
+		if len(w.read) == 0 {
+			return fmt.Errorf("webhook %s: give the secrets that sign its deliveries", w.Name)
+		}
+		hook.Secrets = w.read
+		r.webhooks[w.Name] = hook
+	}
+	return nil
 }
 
 // readSessions reads the rights of people who signed in.
@@ -287,7 +337,7 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 		}
 		e.hashes = append(e.hashes, hash)
 	}
-	if e.caller.Token, err = c.token(tokens, base.Token); err != nil {
+	if e.caller.Token, err = tokenNamed(c.Token, tokens, base.Token); err != nil {
 		return e, err
 	}
 	if e.caller.ReadOnly, err = parseAccess(c.Access); err != nil {
@@ -303,9 +353,10 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 	return e, nil
 }
 
-func (c *client) token(tokens map[string]upstream.Token, own upstream.Token) (upstream.Token, error) {
-	if c.Token != "" {
-		token, ok := tokens[c.Token]
+// tokenNamed returns the token with a name. Without a name, it is the server's own token or the only one.
+func tokenNamed(name string, tokens map[string]upstream.Token, own upstream.Token) (upstream.Token, error) {
+	if name != "" {
+		token, ok := tokens[name]
 		if !ok {
 			return "", errors.New("its token is not listed under tokens")
 		}

@@ -75,8 +75,10 @@ type Config struct {
 	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"Time after SIGTERM during which the server still accepts requests but /readyz fails, so that load balancers stop sending new ones. Ctrl-C skips the delay."`
 	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"Maximum time for shutdown, including --drain-delay. Requests that still run after it are aborted. A second signal ends the process at once."`
 
-	// Command is the command to run: [Serve], [NewKey] or [PrintSchema].
+	// Command is the command to run, such as [Serve].
 	Command string `kong:"-"`
+	// Webhook is what the command is for, if it is about webhooks.
+	Webhook Webhook `kong:"-"`
 	// Token is the server-held ClickFunnels token; empty means that each caller sends
 	// their own. It has no flag because other users of the machine can read a process's
 	// arguments.
@@ -112,6 +114,10 @@ const (
 	Serve       = "serve"
 	NewKey      = "key new"
 	PrintSchema = "schema"
+
+	AddWebhook    = "webhook add"
+	ListWebhooks  = "webhook list"
+	RemoveWebhook = "webhook remove <id>"
 )
 
 // commands is the command line.
@@ -122,7 +128,38 @@ type commands struct {
 	Key   struct {
 		New struct{} `cmd:"" help:"Make a client key, and print it with its hash. Give the key to the client, and put the hash into the access file."`
 	} `cmd:"" help:"Client keys."`
-	Schema struct{} `cmd:"" help:"Print the GraphQL schema as clients see it."`
+	Schema  struct{} `cmd:"" help:"Print the GraphQL schema as clients see it."`
+	Webhook struct {
+		Add    webhookAdd    `cmd:"" help:"Create an endpoint at ClickFunnels, and print the secret that signs its webhooks."`
+		List   webhookList   `cmd:"" help:"List the endpoints of a workspace at ClickFunnels."`
+		Remove webhookRemove `cmd:"" help:"Delete an endpoint at ClickFunnels."`
+	} `cmd:"" help:"Webhook endpoints at ClickFunnels. They need CLICKFUNNELS_API_TOKEN."`
+}
+
+type webhookAdd struct {
+	Workspace string   `required:"" placeholder:"ID" help:"Raw or public id of the workspace."`
+	URL       string   `name:"url" required:"" placeholder:"URL" help:"URL of the webhook, such as https://api.example.com/webhooks/academy."`
+	Name      string   `default:"funnelgraph" placeholder:"NAME" help:"Name of the endpoint at ClickFunnels."`
+	Event     []string `placeholder:"TYPE" help:"Type of events to send, such as contact.created. Repeat the flag for several types. Without it, ClickFunnels decides."`
+}
+
+type webhookList struct {
+	Workspace string `required:"" placeholder:"ID" help:"Raw or public id of the workspace."`
+}
+
+type webhookRemove struct {
+	Workspace string `required:"" placeholder:"ID" help:"Raw or public id of the workspace."`
+	ID        string `arg:"" name:"id" help:"Raw or public id of the endpoint."`
+}
+
+// Webhook is what a command about webhook endpoints is for.
+type Webhook struct {
+	Workspace string
+	// URL, Name and Events are those of a new endpoint.
+	URL, Name string
+	Events    []string
+	// ID is the id of an endpoint to delete.
+	ID string
 }
 
 // ErrHelp is returned by [Parse] after it has printed the help, the version or the
@@ -150,8 +187,16 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 		return Config{}, formatFlagError(err)
 	}
 	cfg = line.Config
-	if cfg.Command = parsed.Command(); cfg.Command != Serve {
+	switch cfg.Command = parsed.Command(); cfg.Command {
+	case NewKey, PrintSchema:
 		return cfg, nil
+	case AddWebhook:
+		add := line.Webhook.Add
+		cfg.Webhook = Webhook{Workspace: add.Workspace, URL: add.URL, Name: add.Name, Events: add.Event}
+	case ListWebhooks:
+		cfg.Webhook = Webhook{Workspace: line.Webhook.List.Workspace}
+	case RemoveWebhook:
+		cfg.Webhook = Webhook{Workspace: line.Webhook.Remove.Workspace, ID: line.Webhook.Remove.ID}
 	}
 	if err := cfg.readSecrets(); err != nil {
 		return Config{}, err
@@ -180,7 +225,8 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
 			for _, flag := range ctx.Model.Flags { // the server's flags
-				flag.Hidden = flag.Group != nil && ctx.Command() == NewKey
+				isWebhook := strings.HasPrefix(ctx.Command(), "webhook")
+				flag.Hidden = flag.Group != nil && (ctx.Command() == NewKey || isWebhook && flag.Name != "upstream-url")
 			}
 			return kong.DefaultHelpPrinter(options, ctx)
 		}),
@@ -205,6 +251,9 @@ func (c *Config) check(all []setting) error {
 	}
 	name := func(flag string) setting {
 		return all[slices.IndexFunc(all, func(s setting) bool { return s.Name == flag })]
+	}
+	if c.Command != Serve && c.Token == "" {
+		return errors.New("CLICKFUNNELS_API_TOKEN is not set: set it to a token that reaches the workspace, or set CLICKFUNNELS_API_TOKEN_FILE to the path of a file with the token")
 	}
 	for _, check := range []func(*Config, func(string) setting) error{
 		(*Config).checkServing, (*Config).checkUpstream, (*Config).checkRedis, (*Config).checkCallers, (*Config).checkSignIn, (*Config).checkDemo,

@@ -154,6 +154,8 @@ func TestBadValues(t *testing.T) {
 		{env: map[string]string{"FUNNELGRAPH_SESSION_KEYS": " , "}, want: "FUNNELGRAPH_SESSION_KEYS: there is no key"},
 		{env: map[string]string{"FUNNELGRAPH_SESSION_KEYS": "hush", "FUNNELGRAPH_SESSION_KEYS_FILE": empty}, want: "both set"},
 		{args: []string{"key"}, want: "new"},
+		{args: []string{"webhook", "add", "--workspace=101"}, want: "--url"},
+		{args: []string{"webhook", "list", "--workspace=101"}, want: "CLICKFUNNELS_API_TOKEN is not set"},
 		{env: map[string]string{"FUNNELGRAPH_LISTEN": "8080"}, want: "FUNNELGRAPH_LISTEN \"8080\" is not HOST:PORT"},
 		{args: []string{"--redis-url", "redis://user:***@host"}, want: "put the password there"},
 		{env: map[string]string{"FUNNELGRAPH_MAX_TOKENS": "x"}, want: "FUNNELGRAPH_MAX_TOKENS"},

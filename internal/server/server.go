@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/internal/signin"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
+	"github.com/funnelgraph/funnelgraph/internal/webhooks"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 	"github.com/funnelgraph/funnelgraph/upstream/transport"
@@ -71,6 +73,9 @@ func Main(args []string) error {
 		return err
 	}
 	slog.SetDefault(telemetry.NewLog(os.Stderr, cfg.LogFormat, level))
+	if cfg.Command != config.Serve {
+		return runWebhook(ctx, cfg, os.Stdout)
+	}
 	memory.Tune()
 	return Run(ctx, cfg, level, os.Stderr)
 }
@@ -273,6 +278,9 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	if cfg.Introspection && !cfg.TrustedOnly { // clients that cannot introspect must not read it here either
 		mux.Handle("GET "+schemaFile, guarded)
 	}
+	if clients, ok := p.Gate.(*access.Clients); ok {
+		mux.Handle("POST "+webhooks.Path, &webhooks.Receiver{Find: clients.Webhook, Handle: dropCached(p.Client), MaxBody: cfg.MaxBody})
+	}
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(Endpoint, p.SignIn != nil))
 	}
@@ -286,6 +294,18 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	}
 	return withCORS(cfg, mux)
 }
+
+// dropCached returns a handler of events that drops the cached responses of their workspace.
+func dropCached(c *upstream.Client) func(context.Context, webhooks.Webhook, webhooks.Event) error {
+	return func(ctx context.Context, hook webhooks.Webhook, _ webhooks.Event) error {
+		ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
+		defer cancel()
+		return c.WithToken(hook.Token).Changed(ctx, hook.Workspace)
+	}
+}
+
+// webhookTimeout limits the look-up of a workspace at its first event.
+const webhookTimeout = 5 * time.Second
 
 // newKeys returns the idempotency keys of this process, or of all replicas if they share Redis.
 func newKeys(p Parts) *idempotency.Keys {

@@ -86,7 +86,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if begun.App, err = appOf(query, to); err != nil {
 		failed := failure{code: "invalid_request", title: "The app's request is not valid", advice: err.Error()}
-		http.Redirect(w, r, to.withQuery(failed.parameters(state)), http.StatusFound) //nolint:gosec // to was checked
+		http.Redirect(w, r, to.withQuery(failed.parameters(state)), http.StatusFound)
 		return
 	}
 	expires := time.Now().Add(loginLifetime)
@@ -165,7 +165,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 	answer := ""
 	if err == nil {
 		if answer, err = s.give(w, begun, session); err != nil {
-			s.revokeLater(session.Token)
+			s.revokeLater(r.Context(), session.Token)
 		}
 	}
 	failed, isFailure := errors.AsType[failure](err)
@@ -216,7 +216,7 @@ func (s *Server) endPrevious(r *http.Request, now *Session) {
 	}
 	s.deny(r.Context(), previous)
 	if previous.Token != now.Token {
-		s.revokeLater(previous.Token)
+		s.revokeLater(r.Context(), previous.Token)
 	}
 }
 
@@ -259,7 +259,7 @@ func (s *Server) finish(r *http.Request, verifier string) (*Session, error) {
 		}
 	}
 	if err != nil && session.Token.Valid() {
-		s.revokeLater(session.Token)
+		s.revokeLater(r.Context(), session.Token)
 	}
 	return &session, err
 }

@@ -184,14 +184,15 @@ func (s *Server) end(ctx context.Context, session *Session) bool {
 	everywhere := s.deny(ctx, session)
 	if err := s.provider.revoke(ctx, session.Token); err != nil {
 		slog.WarnContext(ctx, "a token could not be revoked: it is tried again later", "workspace", session.Workspace.ID, "error", err)
-		s.revokeLater(session.Token)
+		s.revokeLater(ctx, session.Token)
 		return everywhere
 	}
 	return true
 }
 
 // revokeLater revokes a token in the background. A person cannot do it again.
-func (s *Server) revokeLater(token upstream.Token) {
+func (s *Server) revokeLater(ctx context.Context, token upstream.Token) {
+	ctx = context.WithoutCancel(ctx)
 	select {
 	case s.waiting <- struct{}{}:
 	default:
@@ -201,11 +202,11 @@ func (s *Server) revokeLater(token upstream.Token) {
 		defer func() { <-s.waiting }()
 		for _, pause := range revokeAgain {
 			time.Sleep(pause)
-			if s.provider.revoke(context.Background(), token) == nil {
+			if s.provider.revoke(ctx, token) == nil {
 				return
 			}
 		}
-		slog.Error("a token could not be revoked: remove the application in the settings of the workspace")
+		slog.ErrorContext(ctx, "a token could not be revoked: remove the application in the settings of the workspace")
 	}()
 }
 

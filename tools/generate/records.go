@@ -451,6 +451,15 @@ func (t *rowType) has(method string) bool {
 	return slices.ContainsFunc(t.methods, func(declaration string) bool { return strings.HasPrefix(declaration, method+"(") })
 }
 
+// setWords sets the words of an enum, and the field with the original word.
+func (k *rowKey) setWords(enum *ast.Definition, f *ast.FieldDefinition) {
+	k.words = lowerFirst(enum.Name) + "Words"
+	if isOpen(enum) {
+		k.raw = "raw" + upperFirst(f.Name)
+		k.also = append(k.also, snake(k.raw))
+	}
+}
+
 // value adds the key of a value and the method that returns it.
 func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, method string) error {
 	name, isList := f.Type.Name(), f.Type.Elem != nil
@@ -481,11 +490,7 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 			}
 		}
 	case definition != nil && definition.Kind == ast.Enum:
-		k.words = lowerFirst(name) + "Words"
-		if isOpen(definition) {
-			k.raw = "raw" + upperFirst(f.Name)
-			k.also = append(k.also, snake(k.raw))
-		}
+		k.setWords(definition, f)
 		result, read = "*string", fmt.Sprintf("r.textOrNil(%q)", k.name)
 	case isList:
 		k.shape, result, read = "asTexts", "[]string", fmt.Sprintf("r.texts(%q)", k.name)

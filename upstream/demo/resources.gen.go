@@ -1490,6 +1490,7 @@ var Resources = []Resource{
 			{Name: "url", Key: "url", Type: "String", Input: "url", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "eventTypeIds", Key: "event_type_ids", Type: "String", List: true, Input: "eventTypeIds", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "apiVersion", Key: "api_version", Type: "Int"},
+			{Name: "webhookSecret", Key: "webhook_secret", Type: "String"},
 			{Name: "pageIds", Key: "page_ids", Type: "ID", List: true},
 			{Name: "funnelIds", Key: "funnel_ids", Type: "ID", List: true},
 			{Name: "pages", Key: "page_ids", To: "Page", List: true, Input: "pageIds", Create: "OPTIONAL", Update: "OPTIONAL"},

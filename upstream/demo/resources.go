@@ -2,6 +2,7 @@ package demo
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -396,6 +397,8 @@ func (r *fixtures) adapt(w *writes, t *table) {
 		}
 		w.created = func(row, map[string]any) { r.workspaceInvoices.rows = t.rows }
 		also(r.setInvoice)
+	case "WebhookEndpoint":
+		w.once = func() row { return row{"webhook_secret": rand.Text()} }
 	}
 }
 

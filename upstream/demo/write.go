@@ -41,6 +41,8 @@ type writes struct {
 	changed func(r row, attributes map[string]any) (refusal string)
 	// created, if not nil, adds what belongs to a new row.
 	created func(r row, attributes map[string]any)
+	// once, if not nil, returns what only the response to a create has.
+	once func() row
 	// destroy deletes a row; nil if rows cannot be deleted.
 	destroy func(row)
 	// actions holds other operations, keyed by method and last path segment. They return a message if
@@ -233,6 +235,10 @@ func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r r
 	var keys []string
 	if request.Method == http.MethodPost || t.derived || t.writes.expands {
 		keys = request.URL.Query()["expand[]"]
+	}
+	if status == http.StatusCreated && t.writes.once != nil {
+		send(w, status, encode(t.completed(with(maps.Clone(changed), t.writes.once()), keys...)))
+		return
 	}
 	send(w, status, t.expanded(changed, keys))
 }

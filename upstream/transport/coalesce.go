@@ -25,6 +25,7 @@ type coalescer struct {
 
 type flightKey struct {
 	credential Credential
+	host       string
 	url        string
 	noRetry    bool // attempted once; not shared with other calls
 }
@@ -43,8 +44,8 @@ func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
 	}
 	if r.Method != http.MethodGet {
 		// A read that begins after a write must not join an earlier call.
-		c.forget(r.Credential)
-		defer c.forget(r.Credential)
+		c.forget(func(key flightKey) bool { return key.credential == r.Credential })
+		defer c.forget(func(key flightKey) bool { return key.credential == r.Credential })
 		deadline, _ := ctx.Deadline()
 		return c.retrier.do(ctx, r, func() time.Time { return deadline })
 	}
@@ -52,7 +53,7 @@ func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
 		ctx = trace.ContextWithSpan(ctx, r.Span)
 	}
 	origin := FromNetwork
-	f, began := c.group.Join(ctx, flightKey{r.Credential, r.URL, r.NoRetry})
+	f, began := c.group.Join(ctx, flightKey{r.Credential, r.Host, r.URL, r.NoRetry})
 	if began {
 		go f.Run(func(ctx context.Context, deadline func() time.Time) (made result) {
 			defer func() {
@@ -81,7 +82,5 @@ func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
 	return made.response, made.err
 }
 
-// forget stops new callers from joining the calls of a credential.
-func (c *coalescer) forget(of Credential) {
-	c.group.Forget(func(key flightKey) bool { return key.credential == of })
-}
+// forget stops new callers from joining the calls whose keys match.
+func (c *coalescer) forget(match func(flightKey) bool) { c.group.Forget(match) }

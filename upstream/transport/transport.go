@@ -36,9 +36,10 @@ type Config struct {
 type Transport struct {
 	// send makes calls through the cache, if there is one, and the coalescer. It does not use an
 	// [http.Client], which would follow redirects and carry the token to another host.
-	send    func(context.Context, *Request) (Response, error)
-	retrier *retrier
-	cache   *cache // nil without a cache
+	send      func(context.Context, *Request) (Response, error)
+	retrier   *retrier
+	coalescer *coalescer
+	cache     *cache // nil without a cache
 }
 
 // New returns a transport. attempted, if not nil, is called after each attempt over the network. It
@@ -49,7 +50,7 @@ func New(cfg Config, attempted func(Attempt)) *Transport {
 	}
 	retrier := newRetrier(cfg, attempted)
 	coalescer := &coalescer{retrier: retrier}
-	t := &Transport{send: coalescer.do, retrier: retrier}
+	t := &Transport{send: coalescer.do, retrier: retrier, coalescer: coalescer}
 	if cfg.CacheTTL > 0 {
 		t.cache = newCache(coalescer, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
 		t.send = t.cache.do
@@ -71,6 +72,14 @@ func (t *Transport) Do(ctx context.Context, r *Request) (Response, error) {
 func (t *Transport) Forget(of Credential) {
 	if t.cache != nil {
 		t.cache.responses.RemoveIf(func(key cacheKey) bool { return key.credential == of })
+	}
+}
+
+// Invalidate makes later reads of a [Request.Host] go over the network, here and on the replicas.
+func (t *Transport) Invalidate(ctx context.Context, host string) {
+	t.coalescer.forget(func(key flightKey) bool { return key.host == host })
+	if t.cache != nil {
+		t.cache.invalidate(ctx, host)
 	}
 }
 

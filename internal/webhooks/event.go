@@ -1,0 +1,122 @@
+package webhooks
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Event is something that happened in a workspace.
+type Event struct {
+	// ID identifies the event at ClickFunnels: 32 hexadecimal digits.
+	ID string `json:"id"`
+	// Type is the key of its type, such as `contact.created`.
+	Type string `json:"type"`
+	// Workspace is the raw id of the workspace.
+	Workspace string `json:"workspace"`
+	// SubjectType and SubjectID name the record that it is about, such as `Contact` and its raw id. They
+	// are empty if the event is about none.
+	SubjectType string `json:"subjectType,omitempty"`
+	SubjectID   string `json:"subjectId,omitempty"`
+	// OccurredAt is when it happened.
+	OccurredAt time.Time `json:"occurredAt"`
+	// Data is the subject as it was then: the JSON object of its GET response.
+	Data jsontext.Value `json:"data,omitempty"`
+	// IsV1 events come from deprecated endpoints. Their data has another shape.
+	IsV1 bool `json:"isV1,omitempty"`
+}
+
+// delivery is the body of a delivery (clickfunnels-api.md §7).
+type delivery struct {
+	Data        jsontext.Value `json:"data"`
+	EventID     string         `json:"event_id"`
+	EventType   string         `json:"event_type"`
+	SubjectID   jsontext.Value `json:"subject_id"`
+	SubjectType string         `json:"subject_type"`
+	CreatedAt   time.Time      `json:"created_at"`
+	APIVersion  jsontext.Value `json:"api_version"`
+	WorkspaceID jsontext.Value `json:"workspace_id"`
+}
+
+// maxText limits the texts of a delivery, in bytes.
+const maxText = 200
+
+// The errors of deliveries that are signed and cannot be used.
+var (
+	errMalformed      = errors.New("the body is not an event")
+	errOtherWorkspace = errors.New("the event belongs to another workspace")
+)
+
+// parse reads a delivery for a workspace.
+func parse(body []byte, workspace string) (Event, error) {
+	var d delivery
+	if err := json.Unmarshal(body, &d); err != nil {
+		return Event{}, errMalformed
+	}
+	id, ok := eventID(d.EventID)
+	subject, named := idOf(d.SubjectID), idOf(d.WorkspaceID)
+	switch {
+	case !ok || d.EventType == "" || len(d.EventType) > maxText || len(d.SubjectType) > maxText || strings.ContainsFunc(d.EventType+d.SubjectType, isControl):
+		return Event{}, errMalformed
+	case named != "" && named != workspace, otherWorkspace(d.Data, workspace):
+		return Event{}, errOtherWorkspace
+	}
+	e := Event{ID: id, Type: d.EventType, Workspace: workspace, OccurredAt: d.CreatedAt.UTC(), IsV1: strings.Trim(string(d.APIVersion), `"v`) == "1"}
+	if subject != "" && d.SubjectType != "" {
+		e.SubjectType, e.SubjectID = d.SubjectType, subject
+	}
+	if d.Data.Kind() == '{' {
+		e.Data = bytes.Clone(d.Data)
+	}
+	return e, nil
+}
+
+func isControl(r rune) bool { return r < ' ' }
+
+// otherWorkspace reports whether the data of an event names another workspace.
+func otherWorkspace(data jsontext.Value, workspace string) bool {
+	if data.Kind() != '{' {
+		return false
+	}
+	var row struct {
+		WorkspaceID jsontext.Value `json:"workspace_id"`
+	}
+	if err := json.Unmarshal(data, &row); err != nil {
+		return true // it cannot be read
+	}
+	named := idOf(row.WorkspaceID)
+	return named != "" && named != workspace
+}
+
+// idOf returns a raw id that is a number or a text, "" for anything else.
+func idOf(value jsontext.Value) string {
+	text := string(value)
+	if value.Kind() == '"' {
+		unquoted, err := strconv.Unquote(text)
+		if err != nil {
+			return ""
+		}
+		text = unquoted
+	}
+	if !upstream.IsRawID(text) {
+		return ""
+	}
+	return text
+}
+
+// eventID returns the id of an event without dashes, in lower case: lists have 32 digits, and
+// deliveries a UUID with dashes.
+func eventID(text string) (string, bool) {
+	id := strings.ToLower(strings.ReplaceAll(text, "-", ""))
+	if len(text) > 36 || len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return "", false
+	}
+	return id, true
+}

@@ -1,0 +1,88 @@
+// Package webhooks receives the webhooks of ClickFunnels.
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Secret is a secret with which ClickFunnels signs deliveries. It prints and logs as "***".
+type Secret string
+
+// Format implements [fmt.Formatter] for every verb without revealing the secret.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") }
+
+// LogValue implements [slog.LogValuer] without revealing the secret.
+func (Secret) LogValue() slog.Value { return slog.StringValue("***") }
+
+// Webhook is an endpoint that ClickFunnels sends the events of a workspace to.
+type Webhook struct {
+	Name string
+	// Workspace is the workspace's raw id.
+	Workspace string
+	// Token is a token that reaches the workspace.
+	Token upstream.Token
+	// Secrets has several entries while one replaces another.
+	Secrets []Secret
+}
+
+// Path is the path of the endpoint, with the name of the webhook as its wildcard.
+const Path = "/webhooks/{name}"
+
+// Receiver receives deliveries. It is an [http.Handler] and safe for concurrent use.
+type Receiver struct {
+	// Find returns a webhook by its name.
+	Find func(name string) (Webhook, bool)
+	// Handle processes an event. It may get the same event several times. If it fails, ClickFunnels
+	// delivers the event again.
+	Handle func(ctx context.Context, hook Webhook, e Event) error
+	// MaxBody limits the body of a delivery, in bytes.
+	MaxBody int64
+}
+
+// ServeHTTP implements [http.Handler] for POST requests to [Path]. It answers 204 once the event
+// is processed, so that ClickFunnels delivers it again if this process ends before that.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	hook, ok := r.Find(request.PathValue("name"))
+	if !ok {
+		http.Error(w, "There is no such webhook.", http.StatusNotFound)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, r.MaxBody))
+	if err != nil {
+		status := http.StatusBadRequest
+		if _, isLarge := errors.AsType[*http.MaxBytesError](err); isLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, "The body cannot be read, or is too large.", status)
+		return
+	}
+	if !isSigned(request.Header, hook.Secrets, body, time.Now()) {
+		http.Error(w, "The signature or its timestamp is not valid.", http.StatusUnauthorized)
+		return
+	}
+	event, err := parse(body, hook.Workspace)
+	switch {
+	case errors.Is(err, errOtherWorkspace):
+		slog.WarnContext(request.Context(), "a webhook was sent an event of another workspace", "webhook", hook.Name)
+		http.Error(w, "The event belongs to another workspace.", http.StatusForbidden)
+		return
+	case err != nil:
+		http.Error(w, "The body is not an event of ClickFunnels.", http.StatusBadRequest)
+		return
+	}
+	if err := r.Handle(request.Context(), hook, event); err != nil {
+		slog.ErrorContext(request.Context(), "an event could not be processed", "webhook", hook.Name, "type", event.Type, "error", err)
+		http.Error(w, "The event could not be processed. Deliver it again.", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
