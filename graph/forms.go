@@ -11,8 +11,9 @@ import (
 // reorderFormFields sets the order of the fields of a field set.
 func reorderFormFields(ctx context.Context, input map[string]any) (*model.ReorderFormFieldsPayload, error) {
 	var ordered []string
-	done, err := writeResult(ctx, func(l *loader.Loaders) (*upstream.FormFieldSet, error) {
-		ref, err := target(l, loader.FormFieldSets, upstream.KindFormFieldSet, optional(input, "workspaceId"), input["formFieldSetId"].(string))
+	var ref upstream.Ref
+	done, err := writeResult(ctx, func(l *loader.Loaders) (_ *upstream.FormFieldSet, err error) {
+		ref, err = target(l, loader.FormFieldSets, upstream.KindFormFieldSet, optional(input, "workspaceId"), input["formFieldSetId"].(string))
 		if err != nil {
 			return nil, err
 		}
@@ -29,6 +30,9 @@ func reorderFormFields(ctx context.Context, input map[string]any) (*model.Reorde
 	})
 	if err != nil {
 		return nil, err
+	}
+	if done.Record != nil { // ClickFunnels sends only the ids
+		done.Record = payloadRecord(ctx, loader.From(ctx), "formFieldSet", loader.FormFieldSets, formFieldSetRefFields, ref)
 	}
 	return &model.ReorderFormFieldsPayload{FormFieldSet: done.Record, OrderedFieldIds: ordered, UserErrors: done.UserErrors}, nil
 }
