@@ -22,6 +22,7 @@ var routes = []route{
 	{"GET workspaces/*/emails/settings", serveEmailSettings},
 	{"DELETE pages/*/products", removePageProducts},
 	{"POST themes/*/set_default", setDefaultTheme},
+	{"POST " + fieldList + "/reorder", reorderFields},
 	{"POST orders/line_items/*/changes", previewChange},
 	{"POST orders/line_items/*/changes/perform", performChange},
 	{"GET products/prices/*/change_options", serveChangeOptions},
@@ -84,6 +85,7 @@ const (
 	workspaceList = "teams/*/workspaces"
 	funnelList    = "workspaces/*/funnels"
 	pageList      = "workspaces/*/pages"
+	fieldList     = "forms/field_sets/*/fields"
 )
 
 func serveMe(s *Server, w http.ResponseWriter, r *http.Request, subdomain string, _ []string) {
@@ -174,6 +176,36 @@ func removePageProducts(s *Server, w http.ResponseWriter, r *http.Request, subdo
 	page["show_page_step"] = step
 	indexed(s.tables)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// reorderFields sets the order of a field set's fields.
+func reorderFields(s *Server, w http.ResponseWriter, r *http.Request, subdomain string, ids []string) {
+	set, ok := s.on(w, "forms/*/field_sets", ids[0], subdomain)
+	if !ok {
+		return
+	}
+	body, ok := readBody(w, r)
+	if !ok {
+		return
+	}
+	t := s.table(fieldList)
+	order, ordered := []int64{}, []row{}
+	given, _ := body["ids_in_order"].([]any)
+	for _, id := range given {
+		field, ok := t.find(idText(id))
+		if !ok || field[t.parent] != set.id() || slices.Contains(order, field.id()) {
+			fail(w, http.StatusUnprocessableEntity, "Ids in order is invalid")
+			return
+		}
+		order, ordered = append(order, field.id()), append(ordered, field)
+	}
+	for i, field := range t.rows { // the places of these fields stay
+		if slices.Contains(order, field.id()) {
+			t.rows[i], ordered = ordered[0], ordered[1:]
+		}
+	}
+	indexed(s.tables)
+	send(w, http.StatusOK, encode(row{"ordered_field_ids": order}))
 }
 
 func setDefaultTheme(s *Server, w http.ResponseWriter, _ *http.Request, subdomain string, ids []string) {

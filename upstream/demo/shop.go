@@ -52,7 +52,36 @@ func (r *fixtures) newShop() shop {
 	s.workspaceInvoices.member, s.workspaceInvoices.complete = "", s.invoices.complete
 	s.transactions = childTable(s.orders, "order_id", "orders/*/transactions", "orders/transactions", nil)
 	s.appliedOrderTags = childTable(s.orders, "order_id", "orders/*/applied_tags", "orders/applied_tags", nil)
+	s.appliedOrderTags.writes = s.tagsOnOrders()
 	return s
+}
+
+// tagsOnOrders returns the writes of the tags that are applied to orders.
+func (s *shop) tagsOnOrders() *writes {
+	applied := s.appliedOrderTags
+	return &writes{
+		key: "orders_applied_tag", attributes: []string{"tag_id"}, required: []string{"tag_id"}, path: applied.list, parents: applied.parents,
+		make: func(id int64, order row) row { return with(record(id, 0), row{"order_id": order.id()}) },
+		changed: func(r row, _ map[string]any) string {
+			order, _ := s.orders.find(fmt.Sprint(r["order_id"]))
+			tag, ok := s.orderTags.find(idText(r["tag_id"]))
+			if !ok || tag["workspace_id"] != order["workspace_id"] {
+				return "Tag must exist"
+			}
+			if slices.ContainsFunc(applied.children[order.id()], func(other row) bool { return other["tag_id"] == tag.id() }) {
+				return "Tag has already been taken"
+			}
+			r["tag_id"] = tag.id()
+			order["tag_ids"] = append(slices.Clone(order["tag_ids"].([]int64)), tag.id())
+			return ""
+		},
+		destroy: func(r row) {
+			applied.rows = slices.DeleteFunc(applied.rows, func(other row) bool { return other.id() == r.id() })
+			if order, ok := s.orders.find(fmt.Sprint(r["order_id"])); ok {
+				order["tag_ids"] = slices.DeleteFunc(slices.Clone(order["tag_ids"].([]int64)), func(id int64) bool { return id == r["tag_id"] })
+			}
+		},
+	}
 }
 
 func (r *fixtures) contactOf(order row) row {
