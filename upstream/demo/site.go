@@ -67,7 +67,7 @@ func (r *fixtures) addPages(workspace row) []row {
 			step = r.newStep(name, path, len(r.pages.rows)%len(stepNames))
 		}
 		r.pages.appendRow(r.pages.nextRow(30_001, int64(len(r.pages.rows))), row{
-			"workspace_id": workspace.id(), "name": name, "theme_id": int64(901), "type": kind, "funnel": within, "show_page_step": step, "current_path": path,
+			"workspace_id": workspace.id(), "name": name, "theme_id": 200_001 + derivedPerParent*(workspace.id()-101), "type": kind, "funnel": within, "show_page_step": step, "current_path": path,
 			"url": fmt.Sprintf("https://%s.example.com%s", workspace["subdomain"], path), "description": nil,
 			"seo_title": name, "seo_description": nil, "seo_index": true,
 		})
