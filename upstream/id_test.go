@@ -93,7 +93,7 @@ func TestTimeFormats(t *testing.T) {
 		"2025-01-01": at.Add(-10 * time.Hour),
 		"":           {}, "never": {}, "2025-01-01 10:00:00 EST": {}, "2025-13-01": {}, "17": {}, "9999-12-31T23:59:59-01:00": {}, "0000-01-01T00:00:00+01:00": {},
 	} {
-		if got, ok := parseTime(text); ok == want.IsZero() || ok && !got.Equal(want) {
+		if got, ok := ParseTime(text); ok == want.IsZero() || ok && !got.Equal(want) {
 			t.Errorf("%q: %s %v, want %s", text, got, ok, want)
 		}
 	}

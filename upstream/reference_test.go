@@ -216,7 +216,7 @@ var lenientTypes = json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(decodeTexts),
 	json.UnmarshalFromFunc(nullable(parseInt)),
 	json.UnmarshalFromFunc(nullable(parseBool)),
-	json.UnmarshalFromFunc(nullable(parseTime)),
+	json.UnmarshalFromFunc(nullable(ParseTime)),
 )
 
 // lenient decodes the Go types of records. Pointers are nullable fields, and become nil for values

@@ -191,7 +191,7 @@ func (r *Row) time(key string) *time.Time {
 	if value == "" {
 		return nil
 	}
-	t, _ := parseTime(unquote(value))
+	t, _ := ParseTime(unquote(value))
 	return &t
 }
 

@@ -58,7 +58,7 @@ func (k *key) appendScalar(b []byte, kind byte, text []byte) []byte {
 		if isCanonicalTime(text) {
 			return append(append(append(b, '"'), text...), '"')
 		}
-		if t, ok := parseTime(string(text)); ok {
+		if t, ok := ParseTime(string(text)); ok {
 			b = AppendTime(b, t)
 		}
 	case asAmount:
@@ -257,10 +257,10 @@ func isCanonicalTime(text []byte) bool {
 // layouts are the accepted time formats, after [parseTime] has put a T between date and time.
 var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", time.DateOnly}
 
-// parseTime parses ISO 8601 as the API sends it (clickfunnels-api.md §5), and variants of other servers: an
+// ParseTime parses ISO 8601 as the API sends it (clickfunnels-api.md §5), and variants of other servers: an
 // offset without a colon, a space before time and zone, the zone "UTC", no zone (taken as UTC), or
 // a date only. The result is in UTC.
-func parseTime(text string) (time.Time, bool) {
+func ParseTime(text string) (time.Time, bool) {
 	if text == "" {
 		return time.Time{}, false
 	}

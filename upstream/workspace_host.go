@@ -77,8 +77,8 @@ func (c *Client) remember(w *Workspace) {
 	c.rememberPlace(Place{WorkspaceID: strings.Clone(w.RawID()), Subdomain: strings.Clone(subdomain)}, w.IDs()...)
 }
 
-// Learn remembers the subdomain of a workspace, by its raw id, as another source than the API told it.
-// It ignores a subdomain that is not one DNS label.
+// Learn remembers the subdomain of a workspace, by its raw id, learnt from a source other than the API. It
+// ignores a subdomain that is not one DNS label.
 func (c *Client) Learn(p Place) {
 	subdomain, err := ParseSubdomain(p.Subdomain)
 	if err != nil || !IsRawID(p.WorkspaceID) || c.scope.excludes(p.WorkspaceID) {

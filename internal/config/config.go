@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -77,7 +78,7 @@ type Config struct {
 
 	// Command is the command to run, such as [Serve].
 	Command string `kong:"-"`
-	// Webhook is what the command is for, if it is about webhooks.
+	// Webhook holds the arguments of a webhook command.
 	Webhook Webhook `kong:"-"`
 	// Token is the server-held ClickFunnels token; empty means that each caller sends
 	// their own. It has no flag because other users of the machine can read a process's
@@ -95,7 +96,7 @@ By default, each caller sends their own ClickFunnels token as "Authorization: Be
 
 The environment variable CLICKFUNNELS_API_TOKEN holds a ClickFunnels token. Clients in the access file that have no token of their own use it. If there is no access file, every request uses it, and --listen must then be a loopback address. CLICKFUNNELS_API_TOKEN_FILE is the path of a file that contains this token.
 
-People can sign in with ClickFunnels if --oauth-client-id is set. The environment variable CLICKFUNNELS_OAUTH_CLIENT_SECRET holds the secret of the platform application. FUNNELGRAPH_SESSION_KEYS holds keys of 32 bytes in base64, separated by commas, that encrypt the sessions: the first one encrypts, and all of them decrypt. Each of the two variables can have the suffix _FILE and the path of a file instead.
+People can sign in with ClickFunnels if --oauth-client-id is set. The environment variable CLICKFUNNELS_OAUTH_CLIENT_SECRET holds the secret of the platform application. FUNNELGRAPH_SESSION_KEYS holds keys of 32 bytes in base64, separated by commas, that encrypt the sessions: the first one encrypts, and all of them decrypt. To read one of them from a file, set the variable with the suffix _FILE to its path.
 
 The exit code is 0 on success. It is 1, with the reason on standard error, if funnelgraph failed to start or aborted requests at shutdown.`
 
@@ -133,14 +134,14 @@ type commands struct {
 		Add    webhookAdd    `cmd:"" help:"Create an endpoint at ClickFunnels, and print the secret that signs its webhooks."`
 		List   webhookList   `cmd:"" help:"List the endpoints of a workspace at ClickFunnels."`
 		Remove webhookRemove `cmd:"" help:"Delete an endpoint at ClickFunnels."`
-	} `cmd:"" help:"Webhook endpoints at ClickFunnels. They need CLICKFUNNELS_API_TOKEN."`
+	} `cmd:"" help:"Manage webhook endpoints at ClickFunnels. Set CLICKFUNNELS_API_TOKEN or CLICKFUNNELS_API_TOKEN_FILE."`
 }
 
 type webhookAdd struct {
 	Workspace string   `required:"" placeholder:"ID" help:"Raw or public id of the workspace."`
 	URL       string   `name:"url" required:"" placeholder:"URL" help:"URL of the webhook, such as https://api.example.com/webhooks/academy."`
-	Name      string   `default:"funnelgraph" placeholder:"NAME" help:"Name of the endpoint at ClickFunnels."`
-	Event     []string `placeholder:"TYPE" help:"Type of events to send, such as contact.created. Repeat the flag for several types. Without it, ClickFunnels decides."`
+	Name      string   `default:"funnelgraph" placeholder:"NAME" help:"Name of the endpoint at ClickFunnels. Default: funnelgraph."`
+	Event     []string `placeholder:"TYPE" help:"Type of events to send, such as contact.created. Repeat the flag for several types. ClickFunnels does not document which types it sends without it."`
 }
 
 type webhookList struct {
@@ -152,7 +153,7 @@ type webhookRemove struct {
 	ID        string `arg:"" name:"id" help:"Raw or public id of the endpoint."`
 }
 
-// Webhook is what a command about webhook endpoints is for.
+// Webhook holds the arguments of a webhook command.
 type Webhook struct {
 	Workspace string
 	// URL, Name and Events are those of a new endpoint.
@@ -252,8 +253,8 @@ func (c *Config) check(all []setting) error {
 	name := func(flag string) setting {
 		return all[slices.IndexFunc(all, func(s setting) bool { return s.Name == flag })]
 	}
-	if c.Command != Serve && c.Token == "" {
-		return errors.New("CLICKFUNNELS_API_TOKEN is not set: set it to a token that reaches the workspace, or set CLICKFUNNELS_API_TOKEN_FILE to the path of a file with the token")
+	if c.Command != Serve {
+		return cmp.Or(c.checkWebhook(), c.checkUpstream(name))
 	}
 	for _, check := range []func(*Config, func(string) setting) error{
 		(*Config).checkServing, (*Config).checkUpstream, (*Config).checkRedis, (*Config).checkCallers, (*Config).checkSignIn, (*Config).checkDemo,
@@ -261,6 +262,23 @@ func (c *Config) check(all []setting) error {
 		if err := check(c, name); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkWebhook checks a command about webhooks.
+func (c *Config) checkWebhook() error {
+	switch {
+	case c.Demo:
+		return errors.New("--demo has no webhook commands: its simulated API exists only within the server")
+	case c.Token == "":
+		return errors.New("CLICKFUNNELS_API_TOKEN is not set: set it to a token that reaches the workspace, or set CLICKFUNNELS_API_TOKEN_FILE to the path of a file with the token")
+	case c.Command != AddWebhook:
+		return nil
+	}
+	u, err := url.Parse(c.Webhook.URL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !upstream.IsLoopback(u.Hostname())) {
+		return errors.New("--url must be the https URL of the webhook, such as https://api.example.com/webhooks/academy")
 	}
 	return nil
 }
@@ -401,6 +419,9 @@ func (c *Config) readSecrets() error {
 		name, noun string
 		value      *upstream.Token
 	}{{"CLICKFUNNELS_API_TOKEN", "token", &c.Token}, {"CLICKFUNNELS_OAUTH_CLIENT_SECRET", "secret", &c.OAuthSecret}} {
+		if c.Command != Serve && secret.value != &c.Token {
+			continue // the server's
+		}
 		text, from, err := readSecret(secret.name)
 		if err != nil {
 			return err
@@ -410,7 +431,7 @@ func (c *Config) readSecrets() error {
 		}
 	}
 	text, from, err := readSecret("FUNNELGRAPH_SESSION_KEYS")
-	if err != nil || text == "" {
+	if err != nil || text == "" || c.Command != Serve {
 		return err
 	}
 	if c.SessionKeys, err = signin.ParseKeys(text); err != nil {

@@ -156,6 +156,9 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"key"}, want: "new"},
 		{args: []string{"webhook", "add", "--workspace=101"}, want: "--url"},
 		{args: []string{"webhook", "list", "--workspace=101"}, want: "CLICKFUNNELS_API_TOKEN is not set"},
+		{args: []string{"webhook", "list", "--workspace=101", "--demo"}, want: "--demo has no webhook commands"},
+		{args: []string{"webhook", "add", "--workspace=101", "--url=notaurl"}, env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush"}, want: "--url must be the https URL"},
+		{args: []string{"webhook", "add", "--workspace=101", "--url=http://api.example.com/"}, env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush"}, want: "--url must be the https URL"},
 		{env: map[string]string{"FUNNELGRAPH_LISTEN": "8080"}, want: "FUNNELGRAPH_LISTEN \"8080\" is not HOST:PORT"},
 		{args: []string{"--redis-url", "redis://user:***@host"}, want: "put the password there"},
 		{env: map[string]string{"FUNNELGRAPH_MAX_TOKENS": "x"}, want: "FUNNELGRAPH_MAX_TOKENS"},
@@ -183,6 +186,18 @@ func TestBadValues(t *testing.T) {
 				t.Errorf("%v, want something of %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestWebhookCommandsIgnoreTheServer runs a webhook command beside settings that only the server checks.
+func TestWebhookCommandsIgnoreTheServer(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
+	t.Setenv("FUNNELGRAPH_LISTEN", ":8080")
+	t.Setenv("CLICKFUNNELS_OAUTH_CLIENT_SECRET", "hush")
+	t.Setenv("FUNNELGRAPH_SESSION_KEYS", "hush")
+	if cfg, err := Parse([]string{"webhook", "remove", "--workspace=101", "7"}, nil); err != nil || cfg.Webhook.Workspace != "101" || cfg.Webhook.ID != "7" || cfg.Command != RemoveWebhook {
+		t.Errorf("%+v, %v", cfg.Webhook, err)
 	}
 }
 

@@ -304,7 +304,7 @@ func dropCached(c *upstream.Client) func(context.Context, webhooks.Webhook, webh
 	}
 }
 
-// webhookTimeout limits the look-up of a workspace at its first event.
+// webhookTimeout limits the processing of an event, which can look its workspace up.
 const webhookTimeout = 5 * time.Second
 
 // newKeys returns the idempotency keys of this process, or of all replicas if they share Redis.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -44,25 +45,31 @@ func addWebhook(ctx context.Context, client *upstream.Client, place upstream.Pla
 		attributes["event_type_ids"] = w.Events
 	}
 	made, err := client.CreateWebhookEndpoint(ctx, place, attributes)
+	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.Unknown {
+		return fmt.Errorf("webhook endpoint: %w; `funnelgraph webhook list` shows whether it exists", err)
+	}
 	if err != nil {
+		return fmt.Errorf("webhook endpoint: %w", err)
+	}
+	if secret := made.WebhookSecret(); secret != nil {
+		_, err = fmt.Fprintf(out, "id:     %s\nsecret: %s\n\nThe secret is not shown again. Write it into a file that the access file names.\n", made.RawID(), *secret)
 		return err
 	}
-	secret := "none: look it up in the settings of the workspace"
-	if given := made.WebhookSecret(); given != nil {
-		secret = *given
-	}
-	_, err = fmt.Fprintf(out, "id:     %s\nsecret: %s\n\nThe secret is not shown again. Write it into a file that the access file names.\n", made.RawID(), secret)
+	_, err = fmt.Fprintf(out, "id:     %s\n\nClickFunnels sent no secret: look it up in the settings of the workspace.\n", made.RawID())
 	return err
 }
 
 func listWebhooks(ctx context.Context, client *upstream.Client, place upstream.Place, out io.Writer) error {
+	var pager upstream.Pager[upstream.WebhookEndpoint]
 	for q := (upstream.Query{}); ; {
-		page, err := client.WebhookEndpoints(ctx, place, q)
+		page, err := pager.Next(ctx, q, func(ctx context.Context, q upstream.Query) (*upstream.Page[upstream.WebhookEndpoint], error) {
+			return client.WebhookEndpoints(ctx, place, q)
+		})
 		if err != nil {
 			return err
 		}
 		for _, each := range page.Rows {
-			if _, err := fmt.Fprintf(out, "%s  %s  %s  %s\n", each.RawID(), each.Name(), each.URL(), strings.Join(each.EventTypeIDs(), ",")); err != nil {
+			if _, err := fmt.Fprintf(out, "%s  %q  %q  %q\n", each.RawID(), each.Name(), each.URL(), strings.Join(each.EventTypeIDs(), ",")); err != nil {
 				return err
 			}
 		}

@@ -39,7 +39,7 @@ func TestWebhookCommands(t *testing.T) {
 	if added == nil {
 		t.Fatal("want an id and a secret")
 	}
-	line := added[1] + "  funnelgraph  https://api.example.com/webhooks/academy  contact.created,contact.updated\n"
+	line := added[1] + `  "funnelgraph"  "https://api.example.com/webhooks/academy"  "contact.created,contact.updated"` + "\n"
 	if list := must("list", "--workspace=101"); !strings.Contains(list, line) || strings.Contains(list, "secret") {
 		t.Errorf("want %q in\n%s", line, list)
 	}

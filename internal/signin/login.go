@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -18,9 +19,9 @@ import (
 const (
 	// loginLifetime is how long a person may take on the pages of ClickFunnels.
 	loginLifetime = 10 * time.Minute
-	// maxLogins is the number of sign-ins that a browser may have begun. Each has a cookie.
+	// maxLogins is the number of unfinished sign-ins at which a new one removes their cookies.
 	maxLogins = 5
-	// maxLoginBytes is the size of these cookies from which they are removed.
+	// maxLoginBytes is their total size at which they are removed, in bytes.
 	maxLoginBytes = 3 << 10
 	// maxAppState is the maximum length of an app's state, in bytes.
 	maxAppState = 512
@@ -108,7 +109,7 @@ func appOf(query url.Values, to target) (*app, error) {
 	}
 	sum, err := base64.RawURLEncoding.DecodeString(challenge)
 	switch {
-	case err != nil || len(sum) != stateBytes:
+	case err != nil || len(sum) != sha256.Size:
 		return nil, errors.New("an app needs a code_challenge: the SHA-256 hash of its code_verifier in base64url (RFC 7636)")
 	case method != "S256":
 		return nil, errors.New("code_challenge_method must be S256")

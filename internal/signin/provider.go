@@ -106,8 +106,7 @@ func (p *provider) exchange(ctx context.Context, code, verifier string) (Session
 	return s, nil
 }
 
-// exchangeFailure returns the failure behind the status and the error code of the token endpoint. The
-// status is 0 without a response.
+// exchangeFailure returns the failure for a status and an error code of the token endpoint. The status is 0 without a response.
 func exchangeFailure(status int, code string) failure {
 	switch {
 	case code == "invalid_grant":
@@ -131,8 +130,8 @@ func (p *provider) revoke(ctx context.Context, token upstream.Token) error {
 	return err
 }
 
-// post sends a form with the client's credentials, and returns the beginning of the response. The style
-// is fixed: to probe it would send the code twice, and a code is valid once.
+// post sends a form with the client's credentials, and returns the beginning of the response. The
+// credentials are always in the form: probing the style would send the code twice, and it is valid once.
 func (p *provider) post(ctx context.Context, to string, form url.Values) (status int, body []byte, err error) {
 	form.Set("client_id", p.ClientID)
 	if p.ClientSecret != "" {

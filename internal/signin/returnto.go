@@ -128,7 +128,7 @@ func (s *Server) target(text string) (target, error) {
 }
 
 // withQuery returns the target with parameters added to its query. The target's own parameters stay as
-// they are, except those with names that only answers of this server have.
+// they are, except code, state, error and error_description, which only this server sets.
 func (t target) withQuery(parameters url.Values) string {
 	u, err := url.Parse(t.url)
 	if err != nil {

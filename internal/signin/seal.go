@@ -14,7 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// purpose is the use of a sealed value. A value never serves for another one.
+// purpose is the use of a sealed value. A value is rejected for any other purpose.
 type purpose string
 
 const (
@@ -114,7 +114,7 @@ func (k Keys) open(p purpose, sealed string, content any) (expires time.Time, er
 		return time.Time{}, errNotOpened
 	}
 	object, err := jose.ParseEncryptedCompact(sealed, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM})
-	if err != nil || !strings.Contains(sealed, "..") { // a value sealed directly has no encrypted key, which the library ignores
+	if err != nil || !strings.Contains(sealed, "..") { // direct encryption has an empty encrypted key, which the library does not check
 		return time.Time{}, errNotOpened
 	}
 	for _, each := range k.keys {

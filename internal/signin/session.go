@@ -19,7 +19,7 @@ type Session struct {
 	Token     upstream.Token
 	Workspace Workspace
 	Team      Team
-	// Ends is when the session ends, however much it is used.
+	// Ends is when the session ends, regardless of its use.
 	Ends time.Time
 }
 
@@ -92,8 +92,8 @@ func From(ctx context.Context) (*Session, error) {
 }
 
 // Authenticate opens the session of each request, for [From]. It never refuses a request. A session
-// cookie is renewed when it has not been for a while. One that is not valid stays: the answer could
-// arrive after another sign-in, and remove its cookie.
+// cookie is renewed when less than nine tenths of [Config.Idle] remain. An invalid cookie is kept: the
+// response could arrive after another sign-in, and remove its cookie.
 func (s *Server) Authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Cookie")
@@ -107,7 +107,8 @@ func (s *Server) Authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// fromBearer opens the bearer token of an Authorization header. Other tokens are none of ours.
+// fromBearer opens the bearer token of an Authorization header. The result is empty for tokens that this
+// package did not issue.
 func (s *Server) fromBearer(ctx context.Context, authorization string) result {
 	if !HasBearer(authorization) {
 		return result{}
@@ -190,13 +191,14 @@ func (s *Server) end(ctx context.Context, session *Session) bool {
 	return true
 }
 
-// revokeLater revokes a token in the background. A person cannot do it again.
+// revokeLater revokes a token in the background. A person cannot repeat a sign-out.
 func (s *Server) revokeLater(ctx context.Context, token upstream.Token) {
 	ctx = context.WithoutCancel(ctx)
 	select {
 	case s.waiting <- struct{}{}:
 	default:
-		return // ClickFunnels has been down for many sign-outs
+		slog.ErrorContext(ctx, "a token could not be revoked: remove the application in the settings of the workspace")
+		return
 	}
 	go func() {
 		defer func() { <-s.waiting }()
@@ -213,7 +215,7 @@ func (s *Server) revokeLater(ctx context.Context, token upstream.Token) {
 // revokeAgain are the pauses between the attempts to revoke a token.
 var revokeAgain = []time.Duration{0, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour}
 
-// expiry returns when a value of a session expires that is sealed now and lasts at most so long.
+// expiry returns the earlier of now plus most and the end of the session.
 func (s *Session) expiry(most time.Duration) time.Time {
 	if expires := time.Now().Add(most); expires.Before(s.Ends) {
 		return expires

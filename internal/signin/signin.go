@@ -52,14 +52,14 @@ type Server struct {
 	provider *provider
 	own      *memory // codes and sessions of this replica
 	origins  *http.CrossOriginProtection
-	// calls limits the calls of the provider, and waiting the ones that are repeated later.
+	// calls limits concurrent exchanges of codes, and waiting the revocations in the background.
 	calls, waiting chan struct{}
 }
 
 const (
 	// maxCalls is the number of sign-ins that may wait for the provider at once.
 	maxCalls = 64
-	// maxWaiting is the number of revocations that may be repeated later.
+	// maxWaiting is the number of revocations that may be in the background.
 	maxWaiting = 1000
 )
 

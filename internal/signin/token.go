@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// bearerLifetime is how long a bearer token works. A client that has lost its refresh token can do
-	// no more after it.
+	// bearerLifetime is how long a bearer token works. After it, a client without a refresh token must
+	// sign in again.
 	bearerLifetime = time.Hour
 	// maxTokenBody is the maximum size of a request for a token, in bytes.
 	maxTokenBody = 16 << 10

@@ -21,15 +21,15 @@ type Event struct {
 	Type string `json:"type"`
 	// Workspace is the raw id of the workspace.
 	Workspace string `json:"workspace"`
-	// SubjectType and SubjectID name the record that it is about, such as `Contact` and its raw id. They
-	// are empty if the event is about none.
+	// SubjectType and SubjectID name the record that it is about, such as `Contact` and its raw id. Both
+	// are empty if the event has no subject.
 	SubjectType string `json:"subjectType,omitempty"`
 	SubjectID   string `json:"subjectId,omitempty"`
-	// OccurredAt is when it happened.
+	// OccurredAt is when it happened, or when it arrived if ClickFunnels sent no readable time.
 	OccurredAt time.Time `json:"occurredAt"`
 	// Data is the subject as it was then: the JSON object of its GET response.
 	Data jsontext.Value `json:"data,omitempty"`
-	// IsV1 events come from deprecated endpoints. Their data has another shape.
+	// IsV1 reports whether a deprecated endpoint sent the event. Data then has another shape.
 	IsV1 bool `json:"isV1,omitempty"`
 }
 
@@ -40,12 +40,12 @@ type delivery struct {
 	EventType   string         `json:"event_type"`
 	SubjectID   jsontext.Value `json:"subject_id"`
 	SubjectType string         `json:"subject_type"`
-	CreatedAt   time.Time      `json:"created_at"`
+	CreatedAt   jsontext.Value `json:"created_at"`
 	APIVersion  jsontext.Value `json:"api_version"`
 	WorkspaceID jsontext.Value `json:"workspace_id"`
 }
 
-// maxText limits the texts of a delivery, in bytes.
+// maxText is the maximum length of event_type and of subject_type, in bytes.
 const maxText = 200
 
 // The errors of deliveries that are signed and cannot be used.
@@ -57,18 +57,18 @@ var (
 // parse reads a delivery for a workspace.
 func parse(body []byte, workspace string) (Event, error) {
 	var d delivery
-	if err := json.Unmarshal(body, &d); err != nil {
+	if err := json.Unmarshal(body, &d, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return Event{}, errMalformed
 	}
 	id, ok := eventID(d.EventID)
-	subject, named := idOf(d.SubjectID), idOf(d.WorkspaceID)
+	subject := idOf(d.SubjectID)
 	switch {
 	case !ok || d.EventType == "" || len(d.EventType) > maxText || len(d.SubjectType) > maxText || strings.ContainsFunc(d.EventType+d.SubjectType, isControl):
 		return Event{}, errMalformed
-	case named != "" && named != workspace, otherWorkspace(d.Data, workspace):
+	case isOther(d.WorkspaceID, workspace), otherWorkspace(d.Data, workspace):
 		return Event{}, errOtherWorkspace
 	}
-	e := Event{ID: id, Type: d.EventType, Workspace: workspace, OccurredAt: d.CreatedAt.UTC(), IsV1: strings.Trim(string(d.APIVersion), `"v`) == "1"}
+	e := Event{ID: id, Type: d.EventType, Workspace: workspace, OccurredAt: timeOf(d.CreatedAt), IsV1: strings.Trim(string(d.APIVersion), `"v`) == "1"}
 	if subject != "" && d.SubjectType != "" {
 		e.SubjectType, e.SubjectID = d.SubjectType, subject
 	}
@@ -88,11 +88,25 @@ func otherWorkspace(data jsontext.Value, workspace string) bool {
 	var row struct {
 		WorkspaceID jsontext.Value `json:"workspace_id"`
 	}
-	if err := json.Unmarshal(data, &row); err != nil {
+	if err := json.Unmarshal(data, &row, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return true // it cannot be read
 	}
-	named := idOf(row.WorkspaceID)
-	return named != "" && named != workspace
+	return isOther(row.WorkspaceID, workspace)
+}
+
+// isOther reports whether an id is there and is not the one of a workspace.
+func isOther(id jsontext.Value, workspace string) bool {
+	return len(id) > 0 && id.Kind() != 'n' && idOf(id) != workspace
+}
+
+// timeOf returns a time as the API sends it, or the time now if it cannot be read.
+func timeOf(value jsontext.Value) time.Time {
+	if text, err := strconv.Unquote(string(value)); err == nil {
+		if at, ok := upstream.ParseTime(text); ok {
+			return at.UTC()
+		}
+	}
+	return time.Now().UTC()
 }
 
 // idOf returns a raw id that is a number or a text, "" for anything else.
@@ -105,11 +119,14 @@ func idOf(value jsontext.Value) string {
 		}
 		text = unquoted
 	}
-	if !upstream.IsRawID(text) {
+	if len(text) > maxID || !upstream.IsRawID(text) {
 		return ""
 	}
 	return text
 }
+
+// maxID is the maximum length of a raw id.
+const maxID = 20
 
 // eventID returns the id of an event without dashes, in lower case: lists have 32 digits, and
 // deliveries a UUID with dashes.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -19,6 +20,9 @@ type Secret string
 // Format implements [fmt.Formatter] for every verb without revealing the secret.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") }
 
+// MarshalText implements [encoding.TextMarshaler] without revealing the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
 // LogValue implements [slog.LogValuer] without revealing the secret.
 func (Secret) LogValue() slog.Value { return slog.StringValue("***") }
 
@@ -29,7 +33,7 @@ type Webhook struct {
 	Workspace string
 	// Token is a token that reaches the workspace.
 	Token upstream.Token
-	// Secrets has several entries while one replaces another.
+	// Secrets sign the deliveries. There are several during a rotation.
 	Secrets []Secret
 }
 
@@ -41,10 +45,31 @@ type Receiver struct {
 	// Find returns a webhook by its name.
 	Find func(name string) (Webhook, bool)
 	// Handle processes an event. It may get the same event several times. If it fails, ClickFunnels
-	// delivers the event again.
+	// delivers the event again. It must be safe for concurrent use.
 	Handle func(ctx context.Context, hook Webhook, e Event) error
 	// MaxBody limits the body of a delivery, in bytes.
 	MaxBody int64
+
+	mu sync.Mutex
+	// warned is when a refused signature of each webhook was last logged.
+	warned map[string]time.Time
+}
+
+// warnInterval is the minimum time between two warnings about the signatures of a webhook.
+const warnInterval = time.Minute
+
+// warnOfSignature logs a refused signature. Anybody can send one, so that most are not logged.
+func (r *Receiver) warnOfSignature(ctx context.Context, name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.warned[name]) < warnInterval {
+		return
+	}
+	if r.warned == nil {
+		r.warned = make(map[string]time.Time)
+	}
+	r.warned[name] = time.Now()
+	slog.WarnContext(ctx, "a webhook was refused: check its secret in the access file, and the clock", "webhook", name)
 }
 
 // ServeHTTP implements [http.Handler] for POST requests to [Path]. It answers 204 once the event
@@ -66,6 +91,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	if !isSigned(request.Header, hook.Secrets, body, time.Now()) {
+		r.warnOfSignature(request.Context(), hook.Name)
 		http.Error(w, "The signature or its timestamp is not valid.", http.StatusUnauthorized)
 		return
 	}
@@ -76,6 +102,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "The event belongs to another workspace.", http.StatusForbidden)
 		return
 	case err != nil:
+		slog.WarnContext(request.Context(), "a webhook sent a body that is not an event", "webhook", hook.Name)
 		http.Error(w, "The body is not an event of ClickFunnels.", http.StatusBadRequest)
 		return
 	}

@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,10 @@ func TestRefusedDeliveries(t *testing.T) {
 		"no type":                      {"academy", "new-secret", replace("contact.updated", ""), nil, http.StatusBadRequest},
 		"a type with a line":           {"academy", "new-secret", replace("contact.updated", `contact\nupdated`), nil, http.StatusBadRequest},
 		"a long type":                  {"academy", "new-secret", replace("contact.updated", strings.Repeat("x", 500)), nil, http.StatusBadRequest},
-		"a time that is none":          {"academy", "new-secret", replace("2026-11-29T10:00:00.123Z", "yesterday"), nil, http.StatusBadRequest},
+		"a time that is none":          {"academy", "new-secret", replace("2026-11-29T10:00:00.123Z", "yesterday"), nil, http.StatusNoContent},
+		"a time without a zone":        {"academy", "new-secret", replace("2026-11-29T10:00:00.123Z", "2026-11-29 10:00:00 UTC"), nil, http.StatusNoContent},
+		"a byte that is no UTF-8":      {"academy", "new-secret", replace("ada@", "ad\xff@"), nil, http.StatusNoContent},
+		"a decimal workspace":          {"academy", "new-secret", replace(`"workspace_id": 101}`, `"workspace_id": 102.0}`), nil, http.StatusForbidden},
 		"data that is a text":          {"academy", "new-secret", strings.Replace(example, example[strings.Index(example, "{\"id\""):strings.Index(example, ",\n\t\"event_id\"")], `"x"`, 1), nil, http.StatusNoContent},
 		"no subject":                   {"academy", "new-secret", strings.NewReplacer(`"subject_id": 3000000001`, `"subject_id": null`).Replace(example), nil, http.StatusNoContent},
 		"a deprecated version":         {"academy", "new-secret", replace(`"api_version": 2`, `"api_version": "v1"`), nil, http.StatusNoContent},
@@ -123,7 +127,7 @@ func TestRefusedDeliveries(t *testing.T) {
 		"no workspace":                 {"academy", "new-secret", replace(`, "workspace_id": 101}`, "}"), nil, http.StatusNoContent},
 		"a member that nobody knows":   {"academy", "new-secret", replace(`"api_version": 2`, `"api_version": 2, "new": [1]`), nil, http.StatusNoContent},
 		"a member twice":               {"academy", "new-secret", replace(`"api_version": 2`, `"api_version": 2, "workspace_id": 102`), nil, http.StatusBadRequest},
-		"a workspace that is an array": {"academy", "new-secret", replace(`"api_version": 2, "workspace_id": 101`, `"api_version": 2, "workspace_id": [102]`), nil, http.StatusNoContent},
+		"a workspace that is an array": {"academy", "new-secret", replace(`"api_version": 2, "workspace_id": 101`, `"api_version": 2, "workspace_id": [102]`), nil, http.StatusForbidden},
 	} {
 		r := newRig()
 		if status := r.deliver(t, test.hook, test.secret, test.body, test.headers...); status != test.status || (len(r.handled) == 1) != (status == http.StatusNoContent) {
@@ -150,7 +154,9 @@ func TestFailuresAreDeliveredAgain(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	hook := Webhook{Secrets: []Secret{"hush"}}
-	for _, shown := range []string{fmt.Sprint(hook), fmt.Sprintf("%+v %#v %s", hook, hook, hook), slog.AnyValue(hook.Secrets[0]).Resolve().String()} {
+	var logged bytes.Buffer
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("hook", "hook", hook, "secrets", hook.Secrets)
+	for _, shown := range []string{logged.String(), fmt.Sprint(hook), fmt.Sprintf("%+v %#v %s", hook, hook, hook), slog.AnyValue(hook.Secrets[0]).Resolve().String()} {
 		if strings.Contains(shown, "hush") {
 			t.Errorf("a secret prints: %s", shown)
 		}

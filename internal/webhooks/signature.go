@@ -27,8 +27,8 @@ func Sign(secret, timestamp string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// isSigned reports whether one of the secrets signed a delivery, not long ago. It takes the same time
-// whichever secret it was.
+// isSigned reports whether one of the secrets signed a delivery, with a timestamp within [maxSkew] of now.
+// Its duration does not show which one.
 func isSigned(header http.Header, secrets []Secret, body []byte, now time.Time) bool {
 	timestamp, signature := header.Get(timestampHeader), header.Get(signatureHeader)
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)

@@ -70,7 +70,7 @@ func (s *Server) granted(g *grant) (team, workspace row) {
 	return team, workspace
 }
 
-// shows reports whether lists contain a row of a table.
+// shows reports whether lists contain a row for this grant.
 func (g *grant) shows(t *table, r row) bool {
 	switch t.list {
 	case "teams":

@@ -328,7 +328,7 @@ func (e *oauthError) send(w http.ResponseWriter) {
 	send(w, status, encode(e))
 }
 
-// secrets holds values by random texts. Its zero value is empty.
+// secrets maps random texts to values. Its zero value is empty.
 type secrets[V any] struct {
 	// values are found by the hashes of their texts, so the time of a search reveals no text.
 	values map[[sha256.Size]byte]V
