@@ -1,5 +1,5 @@
-// The one credential of the page, which all tabs share: the session of a sign-in, or a token or
-// key that only this module's memory holds.
+// This module holds the one credential of the page, which all tabs share. It is the session of a
+// sign-in, or a token or key in memory.
 import { Modal } from './dialog.js';
 import { h, makeStore } from './store.js';
 
@@ -10,7 +10,7 @@ export const endpoint = new URL(dataset.endpoint, location.href).href;
 let token = '';
 export const credential = () => (token ? { Authorization: `Bearer ${token}` } : {});
 
-// account describes the caller. turn is another number for each credential.
+// account describes the caller. turn changes with each credential.
 export const account = makeStore({ turn: 0, state: 'loading', title: 'Loading…', detail: '', workspaces: [] });
 
 // ask sends a query of the page itself.
@@ -25,7 +25,7 @@ export async function ask(query, variables) {
 }
 
 const viewerQuery = `query Account {
-  viewer { name canWrite }
+  viewer { name }
   workspaces(first: 100) { nodes { id rawId name team { id rawId name } } pageInfo { hasNextPage } }
 }`;
 
@@ -34,11 +34,20 @@ let loading;
 export const loaded = () => loading;
 export const load = () => (loading = identify());
 
+// Another page of the browser can sign in or out.
+let workspaceOfSession;
+addEventListener('focus', async () => {
+  if (dataset.signIn !== 'true' || token) return;
+  const session = await readSession();
+  if (session?.workspace?.id !== workspaceOfSession) load();
+});
+
 async function identify() {
   const turn = account.get().turn + 1;
   account.set({ turn, state: 'loading', title: 'Loading…', detail: '', workspaces: [] });
   const session = token ? null : await readSession();
   const answer = await ask(viewerQuery).catch((failure) => ({ errors: [{ message: failure.message }] }));
+  workspaceOfSession = session?.workspace?.id;
   if (turn === account.get().turn) account.set({ turn, ...describe(session, answer) });
 }
 
@@ -47,9 +56,9 @@ async function identify() {
 let offered = dataset.signIn === 'true';
 async function readSession() {
   if (dataset.signIn !== 'true') return null;
-  const response = await fetch('/auth/session').catch(() => null);
+  const response = await fetch('/auth/session', { signal: AbortSignal.timeout(15000) }).catch(() => null);
   offered = response?.ok || response?.status === 401;
-  return response?.ok ? response.json() : null;
+  return response?.ok ? response.json().catch(() => null) : null;
 }
 
 function describe(session, { data, errors = [], extensions }) {
@@ -82,7 +91,13 @@ function enter(entered) {
 
 async function signOut() {
   if (token) token = '';
-  else await fetch('/auth/logout', { method: 'POST' });
+  else {
+    const response = await fetch('/auth/logout', { method: 'POST' }).catch(() => null);
+    if (!response?.ok) {
+      account.set({ ...account.get(), detail: 'The sign-out failed. Try again.' });
+      return;
+    }
+  }
   load();
 }
 
@@ -90,18 +105,19 @@ async function signOut() {
 export function Account() {
   const { state, title, detail, offered, token } = account.use();
   const [open, setOpen] = React.useState(false);
+  const unused = state !== 'session' && (!token || state === 'refused' || state === 'failed');
   return h(
     'div',
     { className: 'account' },
     h('div', { className: `account-name ${state}`, role: 'status', title: detail }, h('strong', null, title), detail && h('span', null, detail)),
     offered && state !== 'session' && !token && h('a', { className: 'graphiql-button primary', href: '/auth/login?return_to=/' }, 'Sign in'),
-    state !== 'session' && !token && h(Button, { type: 'button', onClick: () => setOpen(true) }, 'Use a token'),
+    unused && h(Button, { type: 'button', onClick: () => setOpen(true) }, 'Use a token'),
     (state === 'session' || token) && h(Button, { type: 'button', onClick: signOut }, 'Sign out'),
     h(Modal, { open, title: 'Use a token or key', onClose: () => setOpen(false) }, h(TokenForm, { onEnter: (entered) => (setOpen(false), enter(entered)) })),
   );
 }
 
-// TokenForm is no password field: browsers offer to store passwords.
+// TokenForm has no password field, since browsers offer to store passwords.
 function TokenForm({ onEnter }) {
   const submit = (event) => {
     event.preventDefault();

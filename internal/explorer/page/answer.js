@@ -1,5 +1,4 @@
-// How the page sends an operation, and what it says about the answer: its status, time and size,
-// and the REST calls behind it.
+// This module sends operations, and shows the status, time, size and REST calls of their answers.
 import { account, credential, endpoint, load } from './account.js';
 import { confirmed } from './dialog.js';
 import { filledVariables } from './examples.js';
@@ -10,6 +9,7 @@ const { parse } = GraphiQL.GraphQL;
 
 // answers holds the facts of each tab's last answer, by the tab's id.
 const answers = makeStore({});
+const latest = {}; // the facts of each tab's last operation, so that a stopped one shows none
 export function useAnswer() {
   const { tabs, activeTabIndex } = GraphiQL.React.useEditorContext();
   return answers.use()[tabs[activeTabIndex].id];
@@ -18,23 +18,38 @@ export function useAnswer() {
 export async function fetcher(params, options) {
   const authorized = Object.keys(options?.headers ?? {}).some((name) => /^authorization$/i.test(name)); // in the headers editor
   const headers = authorized ? {} : credential();
-  if (params.operationName === 'IntrospectionQuery') {
+  const operation = operationOf(params);
+  if (operation.operation === 'query' && operation.name?.value === 'IntrospectionQuery') {
     return GraphiQL.createFetcher({ url: endpoint, headers: { ...headers, 'X-Funnelgraph-Explain': '0' } })(params, options);
   }
-  const variables = await filledVariables(params.variables);
-  const operation = operationOf(params);
-  if (operation.operation === 'mutation' && !(await confirmed(...question(operation)))) return { notSent: 'The mutation was cancelled before it was sent.' };
   const { id } = tabNow();
-  const began = performance.now();
   const facts = { bytes: 0, errors: 0 };
-  const show = (answer) => answers.set({ ...answers.get(), [id]: answer });
+  latest[id] = facts;
+  const show = (answer) => latest[id] === facts && answers.set({ ...answers.get(), [id]: answer });
   show(undefined);
+  const variables = await filledVariables(params.variables);
+  if (operation.operation === 'mutation' && !(await confirmed(...question(operation, authorized)))) return { notSent: 'The mutation was cancelled before it was sent.' };
+  const began = performance.now();
+  const stopped = new AbortController();
   const results = await GraphiQL.createFetcher({
     url: endpoint,
     headers: { ...headers, 'X-Funnelgraph-Explain': '1' },
-    fetch: async (url, init) => measured(await fetch(url, init), facts),
+    fetch: async (url, init) => measured(await fetch(url, { ...init, ...(operation.operation !== 'mutation' && { signal: stopped.signal }) }), facts),
   })({ ...params, variables, operationName: operation.name?.value }, options);
-  return watched(results, facts, () => show({ ...facts, ms: performance.now() - began }));
+  const parts = watched(results, facts, () => stopped.signal.aborted || show({ ...facts, ms: performance.now() - began }));
+  // GraphiQL stops an operation by return(), which a generator takes only between its parts.
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        const part = await parts.next();
+        return stopped.signal.aborted ? { done: true } : part;
+      },
+      return: async () => {
+        stopped.abort();
+        return { done: true };
+      },
+    }),
+  };
 }
 
 // operationOf returns the operation of the request. GraphiQL notices edits late, so it may still
@@ -48,9 +63,9 @@ function operationOf({ query, operationName }) {
   }
 }
 
-function question({ name, selectionSet }) {
+function question({ name, selectionSet }, authorized) {
   const fields = selectionSet?.selections.map((selection) => selection.name?.value).filter(Boolean).join(', ');
-  return ['Run this mutation?', `${name?.value ?? 'It'} changes data. Account: ${account.get().title}. Fields: ${fields || 'unknown'}.`, 'Run'];
+  return ['Run this mutation?', `${name?.value ?? 'It'} changes data. Account: ${authorized ? 'the one of the Headers' : account.get().title}. Fields: ${fields || 'unknown'}.`, 'Run'];
 }
 
 // measured returns a response that counts its bytes, without their compression, as they arrive.
@@ -68,19 +83,25 @@ function measured(response, facts) {
 // watched passes the results on without their explanation, which the page shows elsewhere. The
 // last part of an answer in parts has it.
 async function* watched(results, facts, show) {
-  for await (const result of results) {
-    const parts = [result].flat();
-    parts.forEach((part) => {
-      facts.calls = part.extensions?.funnelgraph;
-      if (part.extensions) delete part.extensions.funnelgraph;
-      if (part.extensions && Object.keys(part.extensions).length === 0) delete part.extensions;
-      const errors = [part, ...(part.incremental ?? [])].flatMap(({ errors = [] }) => errors);
-      facts.errors += errors.length;
-      if (account.get().state === 'session' && errors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')) load(); // it has ended
-      facts.more = part.hasNext ?? false;
-    });
+  try {
+    for await (const result of results) {
+      const parts = [result].flat();
+      parts.forEach((part) => {
+        facts.calls = part.extensions?.funnelgraph;
+        if (part.extensions) delete part.extensions.funnelgraph;
+        if (part.extensions && Object.keys(part.extensions).length === 0) delete part.extensions;
+        const errors = [part, ...(part.incremental ?? [])].flatMap(({ errors = [] }) => errors);
+        facts.errors += errors.length;
+        if (account.get().state === 'session' && errors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')) load(); // it has ended
+        facts.more = part.hasNext ?? false;
+      });
+      show();
+      yield result;
+    }
+  } catch (failure) { // no network, or no JSON
+    Object.assign(facts, { errors: facts.errors + 1, more: false });
     show();
-    yield result;
+    yield { errors: [{ message: `The answer could not be read: ${failure.message}` }] };
   }
 }
 
@@ -95,7 +116,7 @@ export function AnswerFacts() {
   return h(
     'div',
     { className: 'facts', role: 'status' },
-    h('span', { className: status < 400 ? 'status' : 'status failed' }, `Status ${status}`),
+    h('span', { className: status < 400 ? 'status' : 'status failed' }, status ? `Status ${status}` : 'No status'),
     errors > 0 && h('span', { className: 'failed' }, errors === 1 ? '1 error' : `${errors} errors`),
     h('span', null, ms(answer.ms)),
     h('span', null, size(bytes)),

@@ -1,5 +1,4 @@
-// A panel of GraphiQL that shows how the server made the answer: the REST calls as bars on the time
-// that the answer took.
+// This panel of GraphiQL shows the REST calls of an answer as bars on the time that it took.
 import { useAnswer } from './answer.js';
 import { h, svg } from './store.js';
 
@@ -30,7 +29,7 @@ function Calls() {
     'section',
     { className: 'calls' },
     h('h2', { className: 'graphiql-doc-explorer-title' }, 'REST calls'),
-    h('p', null, h('strong', null, e.network === 1 ? '1 call' : `${e.network} calls`), e.chain > 1 ? `, ${e.chain} one after another` : '', shared > 0 ? `, and ${shared} answered from elsewhere` : '', `, in ${ms(e.durationMs)}. The answer could have ${e.complexity} fields.`),
+    h('p', null, h('strong', null, e.network === 1 ? '1 call' : `${e.network} calls`), e.chain > 1 ? `, ${e.chain} one after another` : '', shared > 0 ? `, and ${shared} answered from elsewhere` : '', `, in ${ms(e.durationMs)}.`, e.complexity > 0 && ` The answer could have ${e.complexity} fields.`),
     h('ol', null, e.calls.map((call, i) => h(Call, { key: i, call, whole: e.durationMs || 1 }))),
   );
 }

@@ -1,5 +1,4 @@
-// The dialog that asks before an operation writes. It works by keyboard: Enter runs, Escape
-// cancels.
+// This module asks before an operation writes. Enter runs the operation, and Escape cancels it.
 import { h, makeStore } from './store.js';
 
 const { Dialog, Button } = GraphiQL.React;
@@ -29,6 +28,13 @@ export function Question() {
 
 // Modal is a dialog of GraphiQL with a title and a button that closes it.
 export function Modal({ open, title, onClose, children }) {
+  const before = React.useRef(null); // has the focus again after the dialog
+  if (open) before.current ??= document.activeElement;
+  React.useEffect(() => {
+    if (open) return;
+    before.current?.focus();
+    before.current = null;
+  }, [open]);
   return h(
     Dialog,
     { open, onOpenChange: (stays) => stays || onClose() },

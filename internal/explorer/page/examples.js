@@ -1,7 +1,7 @@
-// The examples, and the ids of the caller's own records that they run with.
+// This module opens examples, and fills in the ids of the caller's own records.
 import { account, ask, loaded } from './account.js';
 import { h, svg } from './store.js';
-import { editors, fillTab, narrowerThan, openTab, settled, shown, tabNow } from './tabs.js';
+import { editors, fillTab, narrowerThan, openTab, settled, shown, storage, tabNow } from './tabs.js';
 
 // finders find a record of each type in the caller's first workspace. Variables for ids are named
 // after the types.
@@ -39,10 +39,16 @@ function find(type) {
 // filled holds the variables that the page has filled in, by tab. It replaces only these and the
 // values of the demo, never a person's own.
 const filledKey = 'graphiql:filled'; // GraphiQL's setting to clear its data clears it too
-const filled = () => JSON.parse(localStorage.getItem(filledKey) ?? '{}');
+const filled = () => {
+  try {
+    return JSON.parse(storage.getItem(filledKey) ?? '{}');
+  } catch {
+    return {};
+  }
+};
 function remember(tab, text) {
   const kept = Object.entries(filled()).filter(([id]) => editors().tabs.some((other) => other.id === id));
-  localStorage.setItem(filledKey, JSON.stringify({ ...Object.fromEntries(kept), [tab.id]: text }));
+  storage.setItem(filledKey, JSON.stringify({ ...Object.fromEntries(kept), [tab.id]: text }));
 }
 
 // fill puts ids of the caller's records into the variables of the example in the active tab. It
@@ -70,6 +76,8 @@ async function fillNow() {
   if (!example || own) return;
   const records = await Promise.all(example.ids.map(find));
   if (tabNow().id !== tab.id || account.get().turn !== turn) return; // another fill follows
+  const { queryEditor, variableEditor } = editors();
+  if (queryEditor.getValue() !== tab.query || variableEditor.getValue() !== (tab.variables ?? '')) return; // edited since
   const values = JSON.parse(example.variables);
   const missing = [];
   example.ids.forEach((type, i) => {
@@ -107,8 +115,10 @@ function noteMissing(type) {
 // filledVariables returns the variables to run with: as GraphiQL read them, or as filled since.
 export async function filledVariables(variables) {
   if (!exampleOf(tabNow())) return variables;
+  const { id } = tabNow();
   const before = editors().variableEditor.getValue();
   await filling;
+  if (tabNow().id !== id) return variables;
   const now = editors().variableEditor.getValue();
   return now === before ? variables : JSON.parse(now);
 }

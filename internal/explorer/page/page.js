@@ -1,4 +1,4 @@
-// GraphiQL, and the parts of the page around it.
+// This module renders GraphiQL with the parts of the page around it.
 import { Account, SchemaOfAccount, load } from './account.js';
 import { AnswerFacts, fetcher } from './answer.js';
 import * as calls from './calls.js';

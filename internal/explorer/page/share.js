@@ -1,5 +1,5 @@
-// "Copy as": the operation of the active tab as a curl command, as JavaScript, or as a link that
-// opens it. None of them has a credential.
+// This module copies the operation of the active tab as a curl command, as JavaScript, or as a link
+// that opens it. None of them has a credential.
 import { endpoint } from './account.js';
 import { h, makeStore, svg } from './store.js';
 import { editors, newTab } from './tabs.js';

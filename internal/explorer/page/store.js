@@ -1,4 +1,4 @@
-// Elements, icons, and the smallest observable value with the hook that renders its changes.
+// This module makes elements, icons, and observable values that render their changes.
 export const h = React.createElement;
 
 // svg draws an icon like GraphiQL's own.

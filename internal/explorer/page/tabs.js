@@ -1,9 +1,10 @@
-// GraphiQL's tabs: what the browser keeps of them, and how the page reads and opens them.
+// This module reads, opens and stores GraphiQL's tabs.
 import { h, makeStore } from './store.js';
 
 // GraphiQL keeps headers out of its tabs, and writes them into its history all the same. All
 // stored values go through this wrapper, and so do the values that an earlier page has stored.
 const prefix = 'graphiql:';
+const localStorage = available() ?? { getItem: () => null, setItem() {}, removeItem() {} };
 const withHeaders = ['tabState', 'queries', 'favorites'].map((name) => prefix + name);
 const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(prefix));
 export const storage = {
@@ -18,6 +19,15 @@ export const storage = {
     return keys().length;
   },
 };
+
+// available returns the browser's storage, null if the person has blocked it.
+function available() {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}
 
 function withoutHeaders(value) {
   try {
@@ -46,6 +56,7 @@ export const shown = makeStore(null);
 // TabWatch renders nothing. It gives the page GraphiQL's editors.
 export function TabWatch() {
   editor = GraphiQL.React.useEditorContext();
+  const { stop } = GraphiQL.React.useExecutionContext();
   const { id, title, query } = tabNow();
   const ready = Boolean(editor.queryEditor && editor.variableEditor);
   React.useEffect(() => {
@@ -56,6 +67,9 @@ export function TabWatch() {
     }
     shown.set(tabNow());
   }, [id, query, ready]);
+  React.useEffect(() => {
+    stop(); // a running operation belongs to the tab before
+  }, [id]);
   React.useEffect(() => {
     document.querySelector('.graphiql-tab-active')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [id, title]);
@@ -105,6 +119,7 @@ export async function newTab(query, variables) {
 // addTab adds a tab. TabWatch fills it when it is there.
 let added = null;
 function addTab(query, variables) {
+  if (added) return; // another one is on its way
   added = { query, variables, after: tabNow().id };
   editor.addTab();
 }
