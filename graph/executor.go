@@ -6,6 +6,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
@@ -26,6 +27,11 @@ type Session struct {
 	Exceeded func()
 	// Viewer is the operation's caller.
 	Viewer Viewer
+	// Events are the events of workspaces; nil if the server gets none.
+	Events Events
+	// Refused, if not nil, is why the caller may not run the operation any more. Only subscriptions
+	// live that long.
+	Refused error
 }
 
 // Viewer is the caller of an operation, as the field `viewer` shows it.
@@ -62,16 +68,36 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 		e.Use(extension.Introspection{})
 	}
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		op := graphql.GetOperationContext(ctx)
-		with := session(ctx)
-		l := loader.New(with.Calls, with.Client.WithProjection(documentOf(op).projection)) //nolint:contextcheck // made of ctx
-		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objectCount{Session: &with}, hasNullVariable: hasNull(op.Variables)}
-		op.ResolverMiddleware = x.middleware
-		ctx = context.WithValue(ctx, viewerKey{}, with.Viewer)
-		return x.spans.untilEnd(next(context.WithValue(loader.With(ctx, l), executionKey{}, x)))
+		var begin beginner = func(ctx context.Context) (context.Context, *execution, error) {
+			return begin(ctx, schema, session(ctx))
+		}
+		if graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription {
+			return next(context.WithValue(ctx, beginKey{}, begin))
+		}
+		ctx, x, err := begin(ctx)
+		if err != nil {
+			return graphql.OneShot(ended(ctx, err))
+		}
+		return x.spans.untilEnd(next(ctx))
 	})
 	return e
 }
+
+// begin returns a new execution of the context's operation, with a context for its resolvers.
+func begin(ctx context.Context, schema graphql.ExecutableSchema, with Session) (context.Context, *execution, error) {
+	if with.Refused != nil {
+		return nil, nil, with.Refused
+	}
+	op := graphql.GetOperationContext(ctx)
+	l := loader.New(with.Calls, with.Client.WithProjection(documentOf(op).projection))
+	x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objectCount{Session: &with}, hasNullVariable: hasNull(op.Variables)}
+	op.ResolverMiddleware = x.middleware
+	ctx = context.WithValue(context.WithValue(ctx, viewerKey{}, with.Viewer), eventsKey{}, with.Events)
+	return context.WithValue(loader.With(ctx, l), executionKey{}, x), x, nil
+}
+
+// beginKey is the key of the [beginner] of a subscription.
+type beginKey struct{}
 
 type executionKey struct{}
 
@@ -109,6 +135,9 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	if plan == nil {
 		plan = documentOf(op).plan(op, s.Schema())
 	}
+	if op.Operation.Operation == ast.Subscription {
+		return s.subscribe(ctx, plan)
+	}
 	x := ctx.Value(executionKey{}).(*execution)
 	x.op, x.relations = op, exec.NewRelations(op, s.ExecutableSchema)
 	next := func(context.Context) *graphql.Response { return nil }
@@ -127,6 +156,30 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 			next = i.next
 			response.HasNext = new(true)
 		}
+		return response
+	}
+}
+
+// subscribe executes a subscription. Its first response is an error if it cannot begin.
+func (s executable) subscribe(ctx context.Context, plan *selection) graphql.ResponseHandler {
+	if len(plan.fields) != 1 || len(plan.loadedFields) != 1 {
+		return graphql.OneShot(ended(ctx, badInput("A subscription has exactly one field.")))
+	}
+	running := &stream{schema: s.ExecutableSchema, plan: plan, field: plan.loadedFields[0], begin: ctx.Value(beginKey{}).(beginner)}
+	begun, refused := false, false
+	return func(ctx context.Context) *graphql.Response {
+		switch {
+		case refused:
+			return nil
+		case !begun:
+			begun = true
+			if response := running.start(ctx); response != nil {
+				refused = true
+				return response
+			}
+		}
+		response := running.next(ctx)
+		refused = response == nil || response.Data == nil
 		return response
 	}
 }

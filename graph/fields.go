@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/graph/model"
@@ -49,6 +51,14 @@ func (f *field) appendLeaf(x *execution, b []byte, record any) (out []byte, null
 		}
 	case model.UserErrorCode:
 		return upstream.AppendQuoted(b, string(v)), false, nil
+	case model.EventType:
+		return upstream.AppendQuoted(b, string(v)), false, nil
+	case time.Time:
+		return upstream.AppendTime(b, v), false, nil
+	case jsontext.Value:
+		if v != nil {
+			return append(b, v...), false, nil
+		}
 	case bool:
 		return strconv.AppendBool(b, v), false, nil
 	case *bool:

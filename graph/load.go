@@ -328,8 +328,8 @@ func (c *resolverCall) attach(values []any, errs []error) [][]*object {
 			r.err = errs[i]
 			continue
 		}
-		if values[i] != nil {
-			r.value, r.err = a.value(values[i], obj)
+		if values[i] != nil { //nolint:gosec // see above
+			r.value, r.err = a.value(values[i], obj) //nolint:gosec // see above
 		}
 	}
 	return a.groups

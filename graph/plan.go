@@ -77,8 +77,12 @@ type field struct {
 func newPlan(op *graphql.OperationContext, schema *ast.Schema, hasDeferred bool) *selection {
 	p := &planner{op, schema, hasDeferred}
 	root := schema.Query
-	if op.Operation.Operation == ast.Mutation {
+	switch op.Operation.Operation {
+	case ast.Query:
+	case ast.Mutation:
 		root = schema.Mutation
+	case ast.Subscription:
+		root = schema.Subscription
 	}
 	return p.selection(root, op.Operation.SelectionSet, 0, 0)
 }

@@ -1521,6 +1521,28 @@ func (emailAddressResolver) Workspace(ctx context.Context, objs []*upstream.Emai
 	return workspacesOf(ctx, objs, func(o *upstream.EmailAddress) string { return o.WorkspaceID() })
 }
 
+// Subscription implements [exec.ResolverRoot].
+func (*Resolver) Subscription() exec.SubscriptionResolver { return subscriptionResolver{} }
+
+type subscriptionResolver struct{}
+
+func (subscriptionResolver) Events(ctx context.Context, workspaceId string, types []model.EventType, after *string) (<-chan *model.Event, error) {
+	return eventsOf(ctx, workspaceId, types, after)
+}
+
+func (subscriptionResolver) Changed(ctx context.Context, id string, after *string) (<-chan *model.Event, error) {
+	return changesOf(ctx, id, after)
+}
+
+// Event implements [exec.ResolverRoot].
+func (*Resolver) Event() exec.EventResolver { return eventResolver{} }
+
+type eventResolver struct{}
+
+func (eventResolver) Subject(ctx context.Context, obj *model.Event) (model.Node, error) {
+	return eventSubject(ctx, obj)
+}
+
 // Form implements [exec.ResolverRoot].
 func (*Resolver) Form() exec.FormResolver { return formResolver{} }
 

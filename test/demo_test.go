@@ -194,7 +194,7 @@ func TestDemoFlagsAreValidated(t *testing.T) {
 
 // TestExamplesRunOnTheDemo runs every example of GraphiQL.
 func TestExamplesRunOnTheDemo(t *testing.T) {
-	e := newEnv(t)
+	e := &env{t: t, url: startDemo(t)}
 	examples := explorer.Examples()
 	if len(examples) < 7 || examples[0].Name != "1-nested" {
 		t.Fatalf("want 1-nested first among at least 7 examples, got %d examples", len(examples))
@@ -205,6 +205,13 @@ func TestExamplesRunOnTheDemo(t *testing.T) {
 			if err := json.Unmarshal([]byte(example.Variables), &variables); err != nil {
 				t.Errorf("%s: its variables are not JSON: %v", example.Name, err)
 			}
+		}
+		if strings.Contains(example.Query, "\nsubscription ") {
+			s := e.subscribe(t, strings.Replace(strings.Replace(example.Query, "$workspace: ID!", "$workspace: ID = 101", 1), "# ", "#", 1))
+			waitForSubscriptions()
+			e.must(`mutation { createContact(input: { workspaceId: "101", emailAddress: "` + example.Name + `@example.com" }) { contact { id } } }`)
+			s.wants(`"type":"contact.created"`, example.Name+"@example.com")
+			continue
 		}
 		if r := e.must(example.Query, variables); strings.Contains(r.raw, ":null,") && strings.Contains(r.raw, `"data":null`) {
 			t.Errorf("%s: want data, got %s", example.Name, r.raw)

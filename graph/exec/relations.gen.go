@@ -930,6 +930,24 @@ var relations = map[string]*Relation{
 			return one(r.Query().EmailAddress(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
+	"Subscription.events": {
+		context: (*executionContext).fieldContext_Subscription_events,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Subscription().Events(ctx, args["workspaceId"].(string), args["types"].([]model.EventType), args["after"].(*string)))
+		},
+	},
+	"Subscription.changed": {
+		context: (*executionContext).fieldContext_Subscription_changed,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Subscription().Changed(ctx, args["id"].(string), args["after"].(*string)))
+		},
+	},
+	"Event.subject": {
+		context: (*executionContext).fieldContext_Event_subject,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Event().Subject(ctx, typed(objs, func(*upstream.Record) *model.Event { return nil })[0]))
+		},
+	},
 	"Form.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Form_workspace,

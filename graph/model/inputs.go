@@ -374,6 +374,310 @@ type UserError struct {
 	Code UserErrorCode `json:"code"`
 }
 
+// Types of events.
+type EventType string
+
+const (
+	// `contact.created`
+	EventTypeContactCreated EventType = "CONTACT_CREATED"
+	// `contact.updated`
+	EventTypeContactUpdated EventType = "CONTACT_UPDATED"
+	// `contact.deleted`
+	EventTypeContactDeleted EventType = "CONTACT_DELETED"
+	// `contact.identified`
+	EventTypeContactIdentified EventType = "CONTACT_IDENTIFIED"
+	// `contacts/applied_tag.created`
+	EventTypeContactsAppliedTagCreated EventType = "CONTACTS_APPLIED_TAG_CREATED"
+	// `contacts/applied_tag.deleted`
+	EventTypeContactsAppliedTagDeleted EventType = "CONTACTS_APPLIED_TAG_DELETED"
+	// `form_submission.created`
+	EventTypeFormSubmissionCreated EventType = "FORM_SUBMISSION_CREATED"
+	// `order.created`
+	EventTypeOrderCreated EventType = "ORDER_CREATED"
+	// `order.updated`
+	EventTypeOrderUpdated EventType = "ORDER_UPDATED"
+	// `order.deleted`
+	EventTypeOrderDeleted EventType = "ORDER_DELETED"
+	// `order.completed`
+	EventTypeOrderCompleted EventType = "ORDER_COMPLETED"
+	// `one-time-order.completed`
+	EventTypeOneTimeOrderCompleted EventType = "ONE_TIME_ORDER_COMPLETED"
+	// `one-time-order.invoice.paid`
+	EventTypeOneTimeOrderInvoicePaid EventType = "ONE_TIME_ORDER_INVOICE_PAID"
+	// `one_time_order.refunded`
+	EventTypeOneTimeOrderRefunded EventType = "ONE_TIME_ORDER_REFUNDED"
+	// `subscription.activated`
+	EventTypeSubscriptionActivated EventType = "SUBSCRIPTION_ACTIVATED"
+	// `subscription.reactivated`
+	EventTypeSubscriptionReactivated EventType = "SUBSCRIPTION_REACTIVATED"
+	// `subscription.canceled`
+	EventTypeSubscriptionCanceled EventType = "SUBSCRIPTION_CANCELED"
+	// `subscription.churned`
+	EventTypeSubscriptionChurned EventType = "SUBSCRIPTION_CHURNED"
+	// `subscription.completed`
+	EventTypeSubscriptionCompleted EventType = "SUBSCRIPTION_COMPLETED"
+	// `subscription.modified`
+	EventTypeSubscriptionModified EventType = "SUBSCRIPTION_MODIFIED"
+	// `subscription.upgraded`
+	EventTypeSubscriptionUpgraded EventType = "SUBSCRIPTION_UPGRADED"
+	// `subscription.downgraded`
+	EventTypeSubscriptionDowngraded EventType = "SUBSCRIPTION_DOWNGRADED"
+	// `subscription.first_payment_received`
+	EventTypeSubscriptionFirstPaymentReceived EventType = "SUBSCRIPTION_FIRST_PAYMENT_RECEIVED"
+	// `subscription.invoice.paid`
+	EventTypeSubscriptionInvoicePaid EventType = "SUBSCRIPTION_INVOICE_PAID"
+	// `subscription.line_items.changed`
+	EventTypeSubscriptionLineItemsChanged EventType = "SUBSCRIPTION_LINE_ITEMS_CHANGED"
+	// `subscription.trial_started`
+	EventTypeSubscriptionTrialStarted EventType = "SUBSCRIPTION_TRIAL_STARTED"
+	// `subscription.trial_ended`
+	EventTypeSubscriptionTrialEnded EventType = "SUBSCRIPTION_TRIAL_ENDED"
+	// `subscription.trial_converted`
+	EventTypeSubscriptionTrialConverted EventType = "SUBSCRIPTION_TRIAL_CONVERTED"
+	// `orders/invoice.created`
+	EventTypeOrdersInvoiceCreated EventType = "ORDERS_INVOICE_CREATED"
+	// `orders/invoice.updated`
+	EventTypeOrdersInvoiceUpdated EventType = "ORDERS_INVOICE_UPDATED"
+	// `orders/invoice.paid`
+	EventTypeOrdersInvoicePaid EventType = "ORDERS_INVOICE_PAID"
+	// `orders/invoice.past_due`
+	EventTypeOrdersInvoicePastDue EventType = "ORDERS_INVOICE_PAST_DUE"
+	// `orders/invoice.abandoned`
+	EventTypeOrdersInvoiceAbandoned EventType = "ORDERS_INVOICE_ABANDONED"
+	// `orders/invoice.fulfilled`
+	EventTypeOrdersInvoiceFulfilled EventType = "ORDERS_INVOICE_FULFILLED"
+	// `orders/invoice.refunded`
+	EventTypeOrdersInvoiceRefunded EventType = "ORDERS_INVOICE_REFUNDED"
+	// `orders/invoice.reissued`
+	EventTypeOrdersInvoiceReissued EventType = "ORDERS_INVOICE_REISSUED"
+	// `orders/invoice.voided`
+	EventTypeOrdersInvoiceVoided EventType = "ORDERS_INVOICE_VOIDED"
+	// `orders/invoices/restock.created`
+	EventTypeOrdersInvoicesRestockCreated EventType = "ORDERS_INVOICES_RESTOCK_CREATED"
+	// `orders/invoices/restock.updated`
+	EventTypeOrdersInvoicesRestockUpdated EventType = "ORDERS_INVOICES_RESTOCK_UPDATED"
+	// `orders/transaction.created`
+	EventTypeOrdersTransactionCreated EventType = "ORDERS_TRANSACTION_CREATED"
+	// `orders/transaction.updated`
+	EventTypeOrdersTransactionUpdated EventType = "ORDERS_TRANSACTION_UPDATED"
+	// `product.created`
+	EventTypeProductCreated EventType = "PRODUCT_CREATED"
+	// `product.updated`
+	EventTypeProductUpdated EventType = "PRODUCT_UPDATED"
+	// `products/variant.created`
+	EventTypeProductsVariantCreated EventType = "PRODUCTS_VARIANT_CREATED"
+	// `products/variant.updated`
+	EventTypeProductsVariantUpdated EventType = "PRODUCTS_VARIANT_UPDATED"
+	// `fulfillment.created`
+	EventTypeFulfillmentCreated EventType = "FULFILLMENT_CREATED"
+	// `fulfillment.updated`
+	EventTypeFulfillmentUpdated EventType = "FULFILLMENT_UPDATED"
+	// `course.created`
+	EventTypeCourseCreated EventType = "COURSE_CREATED"
+	// `course.updated`
+	EventTypeCourseUpdated EventType = "COURSE_UPDATED"
+	// `course.deleted`
+	EventTypeCourseDeleted EventType = "COURSE_DELETED"
+	// `course.published`
+	EventTypeCoursePublished EventType = "COURSE_PUBLISHED"
+	// `courses/section.created`
+	EventTypeCoursesSectionCreated EventType = "COURSES_SECTION_CREATED"
+	// `courses/section.updated`
+	EventTypeCoursesSectionUpdated EventType = "COURSES_SECTION_UPDATED"
+	// `courses/section.deleted`
+	EventTypeCoursesSectionDeleted EventType = "COURSES_SECTION_DELETED"
+	// `courses/section.published`
+	EventTypeCoursesSectionPublished EventType = "COURSES_SECTION_PUBLISHED"
+	// `courses/lesson.created`
+	EventTypeCoursesLessonCreated EventType = "COURSES_LESSON_CREATED"
+	// `courses/lesson.updated`
+	EventTypeCoursesLessonUpdated EventType = "COURSES_LESSON_UPDATED"
+	// `courses/lesson.deleted`
+	EventTypeCoursesLessonDeleted EventType = "COURSES_LESSON_DELETED"
+	// `courses/lesson.published`
+	EventTypeCoursesLessonPublished EventType = "COURSES_LESSON_PUBLISHED"
+	// `courses/enrollment.created`
+	EventTypeCoursesEnrollmentCreated EventType = "COURSES_ENROLLMENT_CREATED"
+	// `courses/enrollment.updated`
+	EventTypeCoursesEnrollmentUpdated EventType = "COURSES_ENROLLMENT_UPDATED"
+	// `courses/enrollment.deleted`
+	EventTypeCoursesEnrollmentDeleted EventType = "COURSES_ENROLLMENT_DELETED"
+	// `courses/enrollment.suspended`
+	EventTypeCoursesEnrollmentSuspended EventType = "COURSES_ENROLLMENT_SUSPENDED"
+	// `courses/enrollment.course_completed`
+	EventTypeCoursesEnrollmentCourseCompleted EventType = "COURSES_ENROLLMENT_COURSE_COMPLETED"
+	// `sales/opportunity.created`
+	EventTypeSalesOpportunityCreated EventType = "SALES_OPPORTUNITY_CREATED"
+	// `sales/opportunity.updated`
+	EventTypeSalesOpportunityUpdated EventType = "SALES_OPPORTUNITY_UPDATED"
+	// `sales/opportunity.deleted`
+	EventTypeSalesOpportunityDeleted EventType = "SALES_OPPORTUNITY_DELETED"
+	// `sales/opportunity.moved_stage`
+	EventTypeSalesOpportunityMovedStage EventType = "SALES_OPPORTUNITY_MOVED_STAGE"
+	// `sales/opportunity.closed`
+	EventTypeSalesOpportunityClosed EventType = "SALES_OPPORTUNITY_CLOSED"
+	// `blogs/post.created`
+	EventTypeBlogsPostCreated EventType = "BLOGS_POST_CREATED"
+	// `blogs/post.updated`
+	EventTypeBlogsPostUpdated EventType = "BLOGS_POST_UPDATED"
+	// `blogs/post.deleted`
+	EventTypeBlogsPostDeleted EventType = "BLOGS_POST_DELETED"
+	// `blogs/post.published`
+	EventTypeBlogsPostPublished EventType = "BLOGS_POST_PUBLISHED"
+	// `communities/post.created`
+	EventTypeCommunitiesPostCreated EventType = "COMMUNITIES_POST_CREATED"
+	// `communities/posts/comment.created`
+	EventTypeCommunitiesPostsCommentCreated EventType = "COMMUNITIES_POSTS_COMMENT_CREATED"
+	// `appointments/scheduled_event.created`
+	EventTypeAppointmentsScheduledEventCreated EventType = "APPOINTMENTS_SCHEDULED_EVENT_CREATED"
+	// `appointments/scheduled_event.rescheduled`
+	EventTypeAppointmentsScheduledEventRescheduled EventType = "APPOINTMENTS_SCHEDULED_EVENT_RESCHEDULED"
+	// `appointments/scheduled_event.canceled`
+	EventTypeAppointmentsScheduledEventCanceled EventType = "APPOINTMENTS_SCHEDULED_EVENT_CANCELED"
+	// `platform_application.disconnected`
+	EventTypePlatformApplicationDisconnected EventType = "PLATFORM_APPLICATION_DISCONNECTED"
+	// `runs/step.dontrunme`; only deprecated endpoints send it
+	EventTypeRunsStepDontrunme EventType = "RUNS_STEP_DONTRUNME"
+	// `workflows/steps/deliver_webhook_step.executed`; only deprecated endpoints send it
+	EventTypeWorkflowsStepsDeliverWebhookStepExecuted EventType = "WORKFLOWS_STEPS_DELIVER_WEBHOOK_STEP_EXECUTED"
+	// `workflows/steps/integration_step.executed`; only deprecated endpoints send it
+	EventTypeWorkflowsStepsIntegrationStepExecuted EventType = "WORKFLOWS_STEPS_INTEGRATION_STEP_EXECUTED"
+	// `workflows_integration_step.executed`; only deprecated endpoints send it
+	EventTypeWorkflowsIntegrationStepExecuted EventType = "WORKFLOWS_INTEGRATION_STEP_EXECUTED"
+	// A type that this schema does not define. The field `type` has the original value.
+	EventTypeUnknown EventType = "UNKNOWN"
+)
+
+var AllEventType = []EventType{
+	EventTypeContactCreated,
+	EventTypeContactUpdated,
+	EventTypeContactDeleted,
+	EventTypeContactIdentified,
+	EventTypeContactsAppliedTagCreated,
+	EventTypeContactsAppliedTagDeleted,
+	EventTypeFormSubmissionCreated,
+	EventTypeOrderCreated,
+	EventTypeOrderUpdated,
+	EventTypeOrderDeleted,
+	EventTypeOrderCompleted,
+	EventTypeOneTimeOrderCompleted,
+	EventTypeOneTimeOrderInvoicePaid,
+	EventTypeOneTimeOrderRefunded,
+	EventTypeSubscriptionActivated,
+	EventTypeSubscriptionReactivated,
+	EventTypeSubscriptionCanceled,
+	EventTypeSubscriptionChurned,
+	EventTypeSubscriptionCompleted,
+	EventTypeSubscriptionModified,
+	EventTypeSubscriptionUpgraded,
+	EventTypeSubscriptionDowngraded,
+	EventTypeSubscriptionFirstPaymentReceived,
+	EventTypeSubscriptionInvoicePaid,
+	EventTypeSubscriptionLineItemsChanged,
+	EventTypeSubscriptionTrialStarted,
+	EventTypeSubscriptionTrialEnded,
+	EventTypeSubscriptionTrialConverted,
+	EventTypeOrdersInvoiceCreated,
+	EventTypeOrdersInvoiceUpdated,
+	EventTypeOrdersInvoicePaid,
+	EventTypeOrdersInvoicePastDue,
+	EventTypeOrdersInvoiceAbandoned,
+	EventTypeOrdersInvoiceFulfilled,
+	EventTypeOrdersInvoiceRefunded,
+	EventTypeOrdersInvoiceReissued,
+	EventTypeOrdersInvoiceVoided,
+	EventTypeOrdersInvoicesRestockCreated,
+	EventTypeOrdersInvoicesRestockUpdated,
+	EventTypeOrdersTransactionCreated,
+	EventTypeOrdersTransactionUpdated,
+	EventTypeProductCreated,
+	EventTypeProductUpdated,
+	EventTypeProductsVariantCreated,
+	EventTypeProductsVariantUpdated,
+	EventTypeFulfillmentCreated,
+	EventTypeFulfillmentUpdated,
+	EventTypeCourseCreated,
+	EventTypeCourseUpdated,
+	EventTypeCourseDeleted,
+	EventTypeCoursePublished,
+	EventTypeCoursesSectionCreated,
+	EventTypeCoursesSectionUpdated,
+	EventTypeCoursesSectionDeleted,
+	EventTypeCoursesSectionPublished,
+	EventTypeCoursesLessonCreated,
+	EventTypeCoursesLessonUpdated,
+	EventTypeCoursesLessonDeleted,
+	EventTypeCoursesLessonPublished,
+	EventTypeCoursesEnrollmentCreated,
+	EventTypeCoursesEnrollmentUpdated,
+	EventTypeCoursesEnrollmentDeleted,
+	EventTypeCoursesEnrollmentSuspended,
+	EventTypeCoursesEnrollmentCourseCompleted,
+	EventTypeSalesOpportunityCreated,
+	EventTypeSalesOpportunityUpdated,
+	EventTypeSalesOpportunityDeleted,
+	EventTypeSalesOpportunityMovedStage,
+	EventTypeSalesOpportunityClosed,
+	EventTypeBlogsPostCreated,
+	EventTypeBlogsPostUpdated,
+	EventTypeBlogsPostDeleted,
+	EventTypeBlogsPostPublished,
+	EventTypeCommunitiesPostCreated,
+	EventTypeCommunitiesPostsCommentCreated,
+	EventTypeAppointmentsScheduledEventCreated,
+	EventTypeAppointmentsScheduledEventRescheduled,
+	EventTypeAppointmentsScheduledEventCanceled,
+	EventTypePlatformApplicationDisconnected,
+	EventTypeRunsStepDontrunme,
+	EventTypeWorkflowsStepsDeliverWebhookStepExecuted,
+	EventTypeWorkflowsStepsIntegrationStepExecuted,
+	EventTypeWorkflowsIntegrationStepExecuted,
+	EventTypeUnknown,
+}
+
+func (e EventType) IsValid() bool {
+	switch e {
+	case EventTypeContactCreated, EventTypeContactUpdated, EventTypeContactDeleted, EventTypeContactIdentified, EventTypeContactsAppliedTagCreated, EventTypeContactsAppliedTagDeleted, EventTypeFormSubmissionCreated, EventTypeOrderCreated, EventTypeOrderUpdated, EventTypeOrderDeleted, EventTypeOrderCompleted, EventTypeOneTimeOrderCompleted, EventTypeOneTimeOrderInvoicePaid, EventTypeOneTimeOrderRefunded, EventTypeSubscriptionActivated, EventTypeSubscriptionReactivated, EventTypeSubscriptionCanceled, EventTypeSubscriptionChurned, EventTypeSubscriptionCompleted, EventTypeSubscriptionModified, EventTypeSubscriptionUpgraded, EventTypeSubscriptionDowngraded, EventTypeSubscriptionFirstPaymentReceived, EventTypeSubscriptionInvoicePaid, EventTypeSubscriptionLineItemsChanged, EventTypeSubscriptionTrialStarted, EventTypeSubscriptionTrialEnded, EventTypeSubscriptionTrialConverted, EventTypeOrdersInvoiceCreated, EventTypeOrdersInvoiceUpdated, EventTypeOrdersInvoicePaid, EventTypeOrdersInvoicePastDue, EventTypeOrdersInvoiceAbandoned, EventTypeOrdersInvoiceFulfilled, EventTypeOrdersInvoiceRefunded, EventTypeOrdersInvoiceReissued, EventTypeOrdersInvoiceVoided, EventTypeOrdersInvoicesRestockCreated, EventTypeOrdersInvoicesRestockUpdated, EventTypeOrdersTransactionCreated, EventTypeOrdersTransactionUpdated, EventTypeProductCreated, EventTypeProductUpdated, EventTypeProductsVariantCreated, EventTypeProductsVariantUpdated, EventTypeFulfillmentCreated, EventTypeFulfillmentUpdated, EventTypeCourseCreated, EventTypeCourseUpdated, EventTypeCourseDeleted, EventTypeCoursePublished, EventTypeCoursesSectionCreated, EventTypeCoursesSectionUpdated, EventTypeCoursesSectionDeleted, EventTypeCoursesSectionPublished, EventTypeCoursesLessonCreated, EventTypeCoursesLessonUpdated, EventTypeCoursesLessonDeleted, EventTypeCoursesLessonPublished, EventTypeCoursesEnrollmentCreated, EventTypeCoursesEnrollmentUpdated, EventTypeCoursesEnrollmentDeleted, EventTypeCoursesEnrollmentSuspended, EventTypeCoursesEnrollmentCourseCompleted, EventTypeSalesOpportunityCreated, EventTypeSalesOpportunityUpdated, EventTypeSalesOpportunityDeleted, EventTypeSalesOpportunityMovedStage, EventTypeSalesOpportunityClosed, EventTypeBlogsPostCreated, EventTypeBlogsPostUpdated, EventTypeBlogsPostDeleted, EventTypeBlogsPostPublished, EventTypeCommunitiesPostCreated, EventTypeCommunitiesPostsCommentCreated, EventTypeAppointmentsScheduledEventCreated, EventTypeAppointmentsScheduledEventRescheduled, EventTypeAppointmentsScheduledEventCanceled, EventTypePlatformApplicationDisconnected, EventTypeRunsStepDontrunme, EventTypeWorkflowsStepsDeliverWebhookStepExecuted, EventTypeWorkflowsStepsIntegrationStepExecuted, EventTypeWorkflowsIntegrationStepExecuted, EventTypeUnknown:
+		return true
+	}
+	return false
+}
+
+func (e EventType) String() string {
+	return string(e)
+}
+
+func (e *EventType) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = EventType(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid EventType", str)
+	}
+	return nil
+}
+
+func (e EventType) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *EventType) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e EventType) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // The properties that a list of records with a position can be sorted by.
 type PlacedSortProperty string
 

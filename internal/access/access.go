@@ -221,7 +221,8 @@ func Handler(gate Gate, next http.Handler) http.Handler {
 			refusal.write(w)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, caller)))
+		known := &authenticated{caller: caller, again: func() (*Caller, *Refusal) { return authenticate(gate, r) }}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, known)))
 	})
 }
 
@@ -270,10 +271,30 @@ var anonymous = &Caller{ReadOnly: true}
 
 // From returns the caller of the request that the context belongs to.
 func From(ctx context.Context) *Caller {
-	if caller, ok := ctx.Value(contextKey{}).(*Caller); ok {
-		return caller
+	if known, ok := ctx.Value(contextKey{}).(*authenticated); ok {
+		return known.caller
 	}
 	return anonymous
+}
+
+// authenticated is the caller of a request.
+type authenticated struct {
+	caller *Caller
+	again  func() (*Caller, *Refusal)
+}
+
+// Again authenticates the caller of a request once more, for responses without an end: the access file,
+// a token or a session may have changed since.
+func Again(ctx context.Context) (*Caller, error) {
+	known, ok := ctx.Value(contextKey{}).(*authenticated)
+	if !ok {
+		return anonymous, nil
+	}
+	caller, refusal := known.again()
+	if refusal != nil {
+		return nil, upstream.NewError(refusal.Code, refusal.Message)
+	}
+	return caller, nil
 }
 
 // bearer returns the token of the Authorization header; the scheme's name is

@@ -120,6 +120,16 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	return true, c.activate(ctx, r, f.JWT)
 }
 
+// HasWebhook reports whether a workspace, given by its raw id, has a webhook.
+func (c *Clients) HasWebhook(workspace string) bool {
+	for _, hook := range c.current.Load().webhooks {
+		if hook.Workspace == workspace {
+			return true
+		}
+	}
+	return false
+}
+
 // readSecrets reads the tokens and the secrets of webhooks, and adds them to a hash.
 func (f *file) readSecrets(sum hash.Hash) (tokens map[string]upstream.Token, err error) {
 	tokens = make(map[string]upstream.Token, len(f.Tokens))

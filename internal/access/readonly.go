@@ -25,7 +25,7 @@ func (readOnly) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationContext implements [graphql.OperationContextMutator].
 func (readOnly) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	if op.Operation.Operation == ast.Query || !From(ctx).ReadOnly {
+	if op.Operation.Operation != ast.Mutation || !From(ctx).ReadOnly {
 		return nil
 	}
 	const message = "This client may only read."

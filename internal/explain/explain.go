@@ -10,6 +10,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -72,8 +73,14 @@ func Handler(always bool, may func(context.Context) bool, next http.Handler) htt
 func Wanted(ctx context.Context) bool { return upstream.TraceOf(ctx) != nil }
 
 // Apply makes an executor add explanations to responses. An incremental response has it in its
-// last part.
+// last part. Subscriptions have none.
 func Apply(e *executor.Executor) {
+	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		if graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription {
+			ctx = upstream.WithTrace(ctx, nil) // it would grow with each event
+		}
+		return next(ctx)
+	})
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		response := next(ctx)
 		t := upstream.TraceOf(ctx)

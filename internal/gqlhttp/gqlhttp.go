@@ -22,7 +22,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/internal/flight"
@@ -72,6 +71,10 @@ type Config struct {
 	Replayed func(context.Context)
 	// MaxBody is the maximum size of a request's body, in bytes.
 	MaxBody int64
+	// LastEvent, if not nil, returns a context in which a subscription begins after the event with an id.
+	LastEvent func(ctx context.Context, id string) context.Context
+	// Draining, if not nil, is closed when the server begins to end. Subscriptions end then.
+	Draining <-chan struct{}
 }
 
 // Handler returns an endpoint.
@@ -81,6 +84,7 @@ type handler struct {
 	Config
 	// flights are the queries in flight. Mutations are never shared.
 	flights flight.Group[flightKey, *content]
+	streams streams
 }
 
 // flightKey holds everything that a response depends on. operation is the request's exact body or
@@ -163,7 +167,7 @@ func (a *answer) post(ctx context.Context) {
 
 func (a *answer) get(ctx context.Context) {
 	if strings.EqualFold(a.r.Header.Get("Upgrade"), "websocket") {
-		a.refuse(http.StatusBadRequest, "WebSockets and subscriptions are not supported. Send queries and mutations by POST; "+incrementalTypesHint)
+		a.refuse(http.StatusBadRequest, "WebSockets are not supported. Send operations by POST. For subscriptions, accept "+eventStream+".")
 		return
 	}
 	started := graphql.Now()
@@ -228,23 +232,6 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 	return nil, false
 }
 
-// incrementalTypesHint is the end of the error messages for clients that try to subscribe.
-const incrementalTypesHint = "the media types of incremental responses are " + multipart + " and " + eventStream + "."
-
-// isSubscription reports whether the operation is a subscription. The schema has none, so
-// validation would only report unknown fields.
-func isSubscription(p *graphql.RawParams) bool {
-	if !strings.Contains(p.Query, "subscription") {
-		return false
-	}
-	doc, err := parser.ParseQuery(&ast.Source{Input: p.Query})
-	if err != nil {
-		return false
-	}
-	op := doc.Operations.ForName(p.OperationName)
-	return op != nil && op.Operation == ast.Subscription
-}
-
 // documentKeys are the names that clients use for the id of a document.
 var documentKeys = []string{"documentId", "id", "doc_id"}
 
@@ -284,6 +271,9 @@ func (a *answer) handleOperation(ctx context.Context, operation string, params f
 	if key.fresh {
 		ctx = upstream.Fresh(ctx)
 	}
+	if id := a.r.Header.Get("Last-Event-ID"); id != "" && a.LastEvent != nil {
+		ctx = a.LastEvent(ctx, id)
+	}
 	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
@@ -298,6 +288,8 @@ func (a *answer) handleOperation(ctx context.Context, operation string, params f
 			return
 		}
 		a.executeShared(ctx, key, op)
+	case op.Operation.Operation == ast.Subscription:
+		a.subscribe(ctx, op)
 	case a.r.Method == http.MethodGet:
 		a.w.Header().Set("Allow", "POST")
 		a.refuse(http.StatusMethodNotAllowed, "Only queries can be sent by GET: send this operation by POST.")
@@ -308,14 +300,8 @@ func (a *answer) handleOperation(ctx context.Context, operation string, params f
 
 // refuseInvalid responds to an operation that cannot be executed.
 func (a *answer) refuseInvalid(ctx context.Context, p *graphql.RawParams, op *graphql.OperationContext, errs gqlerror.List) {
-	switch {
-	case op.Doc != nil && op.Operation == nil && p.OperationName == "":
+	if op.Doc != nil && op.Operation == nil && p.OperationName == "" {
 		errs[0].Message = "The document has several operations: set operationName to the one to run."
-	case isSubscription(p) && errs[0].Extensions["limit"] == nil:
-		errs = gqlerror.List{{
-			Message:    "Subscriptions are not supported. Send a query or a mutation; " + incrementalTypesHint,
-			Extensions: map[string]any{"code": string(upstream.BadUserInput)},
-		}}
 	}
 	if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension wraps several errors in one
 		errs = several

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/internal/signin"
+	"github.com/funnelgraph/funnelgraph/internal/webhooks"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 	"github.com/funnelgraph/funnelgraph/upstream/transport"
@@ -32,7 +34,9 @@ type Demo struct {
 	ctx   context.Context //nolint:containedctx // the server's
 	cfg   config.Config
 	parts Parts
-	oauth *demo.OAuth // nil without a public URL
+	// events are the events of the simulated API.
+	events *eventSource
+	oauth  *demo.OAuth // nil without a public URL
 
 	resetting sync.Mutex
 	current   atomic.Pointer[demoRun]
@@ -49,7 +53,7 @@ type demoRun struct {
 
 // NewDemo returns a demo that lasts until the context ends.
 func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
-	d := &Demo{ctx: ctx, cfg: cfg, parts: p}
+	d := &Demo{ctx: ctx, cfg: cfg, parts: p, events: &eventSource{log: webhooks.NewLog(), isFed: func(string) bool { return true }}}
 	if cfg.PublicURL != "" {
 		if err := d.offerSignIn(); err != nil {
 			return nil, err
@@ -86,14 +90,14 @@ func (d *Demo) start() error {
 	d.resetting.Lock()
 	defer d.resetting.Unlock()
 	ctx, cancel := context.WithCancel(d.ctx)
-	address, shut, err := serveDemo(ctx, d.cfg, d.oauth)
+	address, shut, err := d.serveAPI(ctx)
 	if err != nil {
 		cancel()
 		return err
 	}
 	cfg, p := d.cfg, d.parts
 	cfg.UpstreamURL = demo.Template(address)
-	p.reset = d.reset
+	p.reset, p.events = d.reset, d.events
 	if d.oauth != nil {
 		p.authorize = http.StripPrefix(demoPrefix, d.oauth)
 	}
@@ -127,17 +131,29 @@ func (d *Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Stats returns the statistics of the demo's client.
 func (d *Demo) Stats() transport.Stats { return d.current.Load().client.Stats() }
 
-// serveDemo starts the simulated API on a free loopback port. oauth, if not nil, issues tokens for it.
-func serveDemo(ctx context.Context, cfg config.Config, oauth *demo.OAuth) (address string, shut func(), err error) {
+// serveAPI starts the simulated API on a free loopback port. Its webhooks go to subscribers directly.
+func (d *Demo) serveAPI(ctx context.Context) (address string, shut func(), err error) {
 	var faults demo.Faults
-	if cfg.DemoFaults != "" {
-		if faults, err = demo.ParseFaults(cfg.DemoFaults); err != nil {
+	if d.cfg.DemoFaults != "" {
+		if faults, err = demo.ParseFaults(d.cfg.DemoFaults); err != nil {
 			return "", nil, err
 		}
 	}
 	api := demo.New()
-	if oauth != nil {
-		api.AcceptTokensOf(oauth)
+	api.OnEvent(d.receive)
+	if d.oauth != nil {
+		api.AcceptTokensOf(d.oauth)
 	}
-	return serveSeparately(ctx, "127.0.0.1:0", demo.Unreliable(api, cfg.DemoLatency, faults))
+	return serveSeparately(ctx, "127.0.0.1:0", demo.Unreliable(api, d.cfg.DemoLatency, faults))
+}
+
+// receive handles a webhook of the simulated API. A write has dropped the cached responses already.
+func (d *Demo) receive(workspace int64, body []byte) {
+	event, err := webhooks.Parse(body, strconv.FormatInt(workspace, 10))
+	if err == nil {
+		err = d.events.log.Append(event)
+	}
+	if err != nil {
+		slog.Error("an event of the simulated API was lost", "error", err)
+	}
 }

@@ -16,9 +16,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/cors"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/graph"
 	"github.com/funnelgraph/funnelgraph/internal/access"
@@ -166,6 +168,7 @@ type Parts struct {
 	State     *serving.State
 	Telemetry *telemetry.Telemetry
 
+	events    *eventSource           // nil for a source of its own
 	reset     http.HandlerFunc       // resets the demo's data; nil without the demo
 	authorize http.Handler           // the pages of the demo's OAuth server; nil without the demo
 	stats     func() transport.Stats // statistics of the client
@@ -211,6 +214,12 @@ func NewGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
 func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 	e := graph.NewExecutor(func(ctx context.Context) graph.Session {
 		caller := access.From(ctx)
+		if graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription {
+			var err error
+			if caller, err = access.Again(ctx); err != nil {
+				return graph.Session{Refused: err}
+			}
+		}
 		client := p.Client.WithToken(caller.Token).Within(caller.Scope)
 		if !caller.OwnToken {
 			client = client.Held()
@@ -221,6 +230,7 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 		return graph.Session{
 			Client: client, Calls: caller.Policy.Allow(ctx),
 			Viewer:  graph.Viewer{Name: caller.Policy.Client, ReadOnly: caller.ReadOnly},
+			Events:  p.events,
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)
@@ -245,6 +255,9 @@ const (
 // Handler wires the HTTP handlers: CORS → telemetry → access → explain → GraphQL. The explorer is
 // served beside them.
 func Handler(cfg config.Config, p Parts) http.Handler {
+	if p.events == nil {
+		p.events = newEvents(p.Gate)
+	}
 	operations := gqlhttp.Handler(gqlhttp.Config{
 		Executor:  newExecutor(cfg, p),
 		Scope:     func(ctx context.Context) any { return access.From(ctx).Key() },
@@ -255,9 +268,11 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 			caller := access.From(ctx)
 			return idempotency.Caller{ID: caller.ID() + "\n" + cfg.UpstreamURL, Rights: caller.Rights(), Timeout: caller.Policy.Timeout}
 		},
-		Replayed: func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
-		InParts:  graph.InParts,
-		MaxBody:  cfg.MaxBody,
+		Replayed:  func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
+		InParts:   graph.InParts,
+		LastEvent: graph.LastEvent,
+		Draining:  p.State.Draining(),
+		MaxBody:   cfg.MaxBody,
 	})
 	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).MayExplain() }, operations)
 	schema := gqlhttp.Schema(graph.SDL)
@@ -279,7 +294,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		mux.Handle("GET "+schemaFile, guarded)
 	}
 	if clients, ok := p.Gate.(*access.Clients); ok {
-		mux.Handle("POST "+webhooks.Path, &webhooks.Receiver{Find: clients.Webhook, Handle: dropCached(p.Client), MaxBody: cfg.MaxBody})
+		mux.Handle("POST "+webhooks.Path, &webhooks.Receiver{Find: clients.Webhook, Handle: handleEvent(p), MaxBody: cfg.MaxBody})
 	}
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(Endpoint, p.SignIn != nil))
@@ -295,12 +310,16 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	return withCORS(cfg, mux)
 }
 
-// dropCached returns a handler of events that drops the cached responses of their workspace.
-func dropCached(c *upstream.Client) func(context.Context, webhooks.Webhook, webhooks.Event) error {
-	return func(ctx context.Context, hook webhooks.Webhook, _ webhooks.Event) error {
+// handleEvent returns a handler of events. It drops the cached responses of their workspace before
+// subscribers get them.
+func handleEvent(p Parts) func(context.Context, webhooks.Webhook, webhooks.Event) error {
+	return func(ctx context.Context, hook webhooks.Webhook, e webhooks.Event) error {
 		ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
 		defer cancel()
-		return c.WithToken(hook.Token).Changed(ctx, hook.Workspace)
+		if err := p.Client.WithToken(hook.Token).Changed(ctx, hook.Workspace); err != nil {
+			return err
+		}
+		return p.events.log.Append(e)
 	}
 }
 

@@ -45,6 +45,15 @@ const maxFrame = 16 << 10
 // State is the state of a server. It is safe for concurrent use.
 type State struct {
 	ready, ending atomic.Bool
+	draining      atomic.Pointer[chan struct{}]
+}
+
+// Draining returns a channel that is closed when the server begins to drain. Responses without an end
+// must end then.
+func (s *State) Draining() <-chan struct{} {
+	made := make(chan struct{})
+	s.draining.CompareAndSwap(nil, &made)
+	return *s.draining.Load()
 }
 
 // SetReady marks the server as ready.
@@ -97,6 +106,8 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, state *St
 	}
 	state.ready.Store(false)
 	state.ending.Store(true)
+	_ = state.Draining()
+	close(*state.draining.Load())
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain.Timeout)
 	defer cancel()
 	if !errors.Is(context.Cause(ctx), ErrInterrupted) {

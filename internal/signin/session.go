@@ -82,12 +82,18 @@ type result struct {
 	session *Session
 	expires time.Time
 	err     error
+	// opened is when the session was opened, and isEnded reports whether it was ended since.
+	opened  time.Time
+	isEnded func(context.Context) bool
 }
 
 // From returns the session of a request, nil if it has none. The error is [ErrEnded] or [ErrCrossSite]
 // if it has one that cannot be used.
 func From(ctx context.Context) (*Session, error) {
 	found, _ := ctx.Value(contextKey{}).(result)
+	if found.session != nil && (time.Now().After(found.expires) || time.Since(found.opened) > time.Second && found.isEnded(ctx)) {
+		return nil, ErrEnded // it was valid when the request began, which may be long ago
+	}
 	return found.session, found.err
 }
 
@@ -150,7 +156,10 @@ func (s *Server) open(ctx context.Context, p purpose, sealed string) result {
 	if err != nil || content.ID == "" || s.isEnded(ctx, content.ID) {
 		return result{err: ErrEnded}
 	}
-	return result{session: content.session(), expires: expires}
+	return result{
+		session: content.session(), expires: expires, opened: time.Now(),
+		isEnded: func(ctx context.Context) bool { return s.isEnded(ctx, content.ID) },
+	}
 }
 
 // isEnded reports whether a session was ended. Without a shared store, or while it is unreachable, only

@@ -54,8 +54,8 @@ var (
 	errOtherWorkspace = errors.New("the event belongs to another workspace")
 )
 
-// parse reads a delivery for a workspace.
-func parse(body []byte, workspace string) (Event, error) {
+// Parse reads a delivery for a workspace, given by its raw id.
+func Parse(body []byte, workspace string) (Event, error) {
 	var d delivery
 	if err := json.Unmarshal(body, &d, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return Event{}, errMalformed
@@ -74,6 +74,7 @@ func parse(body []byte, workspace string) (Event, error) {
 	}
 	if d.Data.Kind() == '{' {
 		e.Data = bytes.Clone(d.Data)
+		_ = e.Data.Compact(jsontext.AllowInvalidUTF8(true)) // it was decoded before
 	}
 	return e, nil
 }

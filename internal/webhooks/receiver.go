@@ -95,7 +95,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "The signature or its timestamp is not valid.", http.StatusUnauthorized)
 		return
 	}
-	event, err := parse(body, hook.Workspace)
+	event, err := Parse(body, hook.Workspace)
 	switch {
 	case errors.Is(err, errOtherWorkspace):
 		slog.WarnContext(request.Context(), "a webhook was sent an event of another workspace", "webhook", hook.Name)

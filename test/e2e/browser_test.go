@@ -266,6 +266,13 @@ func TestGraphiQLExamplesRun(t *testing.T) {
 		if writes {
 			p.click(`.graphiql-dialog .primary`)
 		}
+		if strings.Contains(example.Query, "\nsubscription ") {
+			time.Sleep(500 * time.Millisecond) // until the subscription has begun
+			p.await(`fetch("/graphql", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ query: 'mutation { createContact(input: { workspaceId: "101", emailAddress: "live@example.com" }) { contact { id } } }' }) }).then((r) => r.text())`)
+			p.wait(result + `.getValue().includes("live@example.com")`)
+			p.screenshot("subscription.png")
+			p.click(execute) // stops it
+		}
 		p.wait(result + `.getValue().includes('"data"')`)
 		if text := p.eval(result + `.getValue()`); strings.Contains(text, `"errors"`) || !strings.Contains(text, `"data": {`) {
 			t.Errorf("%s: want data without errors, got %s", example.Name, text)
@@ -279,7 +286,7 @@ func TestGraphiQLExamplesRun(t *testing.T) {
 	}
 	var titles []string
 	for _, example := range explorer.Examples() {
-		titles = append(titles, regexp.MustCompile(`(?m)^(?:query|mutation) (\w+)`).FindStringSubmatch(example.Query)[1])
+		titles = append(titles, regexp.MustCompile(`(?m)^(?:query|mutation|subscription) (\w+)`).FindStringSubmatch(example.Query)[1])
 	}
 	if got := p.eval(`[...document.querySelectorAll(".graphiql-tab-button")].map((tab) => tab.innerText).join(" ")`); got != strings.Join(titles, " ") {
 		t.Errorf("the tabs have the titles %s, want the names of the operations, %s", got, titles)

@@ -86,7 +86,7 @@ func (d *Description) Offers() []*Offer {
 		for _, call := range (arguments{directive}).texts("calls") {
 			method, path, _ := strings.Cut(call, " ")
 			field := f.Name
-			if typeName != "Mutation" && typeName != "Query" {
+			if !isRoot(typeName) {
 				field = typeName + "." + f.Name
 			}
 			all.add(nil, method, strings.Split(path, "/"), field)

@@ -261,7 +261,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 		switch {
 		case isBatched(f):
 			own = *batched(&own)
-		case f.Directives.ForName("resolve") != nil && typeName != "Query" && typeName != "Mutation":
+		case f.Directives.ForName("resolve") != nil && !isRoot(typeName):
 			own = *goField(&own, forceResolver)
 		}
 		if f.Directives.ForName("belongsTo") != nil {
@@ -280,6 +280,11 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 		}
 	}
 	return append(all, raw...)
+}
+
+// isRoot reports whether a type is one of the root types of operations.
+func isRoot(typeName string) bool {
+	return typeName == "Query" || typeName == "Mutation" || typeName == "Subscription"
 }
 
 // cost returns the cost note of a relation to one record.

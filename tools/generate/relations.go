@@ -132,5 +132,8 @@ func (d *Description) writeRelation(c *code, typeName string, field *ast.FieldDe
 
 // typedObjects returns the expression for the objects of a resolver.
 func typedObjects(of string) string {
+	if strings.HasPrefix(of, "*model.") {
+		return fmt.Sprintf("typed(objs, func(*upstream.Record) %s { return nil })", of)
+	}
 	return fmt.Sprintf("typed(objs, func(r *upstream.Record) %s { return (%s)(r) })", of, of)
 }

@@ -68,8 +68,11 @@ func (d *Description) writeResolver(c *code, r resolver) {
 		parameters[i] = name + " " + types[i]
 	}
 	result := d.goType(r.field.Type)
-	if isBatched(r.field) {
+	switch {
+	case isBatched(r.field):
 		result = "[]" + result
+	case r.typeName == "Subscription":
+		result = "<-chan " + result
 	}
 	c.line("func (%sResolver) %s(%s) (%s, error) {\n%s\n}\n", lowerFirst(r.typeName), upperFirst(r.field.Name), strings.Join(parameters, ", "), result, r.body)
 }
@@ -78,9 +81,11 @@ func (d *Description) writeResolver(c *code, r resolver) {
 func (d *Description) parameters(typeName string, f *ast.FieldDefinition) (names, types []string) {
 	names, types = []string{"ctx"}, []string{"context.Context"}
 	switch {
-	case typeName == "Query" || typeName == "Mutation":
+	case isRoot(typeName):
 	case isBatched(f):
 		names, types = append(names, "objs"), append(types, "[]*upstream."+d.record(typeName))
+	case d.isSubscribed(typeName):
+		names, types = append(names, "obj"), append(types, "*model."+typeName)
 	default:
 		names, types = append(names, "obj"), append(types, "*upstream."+d.record(typeName))
 	}
@@ -88,6 +93,12 @@ func (d *Description) parameters(typeName string, f *ast.FieldDefinition) (names
 		names, types = append(names, argument.Name), append(types, d.goType(argument.Type))
 	}
 	return names, types
+}
+
+// isSubscribed reports whether a subscription returns objects of a type. They are no rows.
+func (d *Description) isSubscribed(typeName string) bool {
+	subscription := d.Types["Subscription"]
+	return subscription != nil && slices.ContainsFunc(subscription.Fields, func(f *ast.FieldDefinition) bool { return f.Type.Name() == typeName })
 }
 
 // record returns the Go type of a type's objects.
@@ -124,6 +135,9 @@ func (d *Description) goType(t *ast.Type) string {
 		return "*model.Connection[upstream." + d.record(of) + "]"
 	case d.Resources[name] != nil || isOwnRow(d.Types[name]):
 		return "*upstream." + d.record(name)
+	}
+	if of := d.Types[name]; of != nil && of.Kind == ast.Enum && of.Directives.ForName("open") == nil {
+		return pointer + "model." + name
 	}
 	return "*model." + name
 }

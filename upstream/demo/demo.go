@@ -48,6 +48,7 @@ type Server struct {
 	// ownsTables is set once the server has its own copy of the tables. Servers share the tables
 	// until the first write.
 	ownsTables bool
+	notify     Notify // nil without webhooks
 }
 
 // New returns a server with the example data. contacts, if given, lists the number of contacts of

@@ -88,6 +88,7 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 		case r.Method == http.MethodDelete && t.writes.destroy != nil:
 			s.act(w, t, subdomain, id, false, func(found row) string {
 				t.writes.destroy(found)
+				s.tell(t, found, "deleted", subdomain)
 				return ""
 			})
 			return true
@@ -232,6 +233,7 @@ func (s *Server) set(w http.ResponseWriter, request *http.Request, t *table, r r
 		}
 	}
 	indexed(s.tables)
+	s.tell(t, changed, map[bool]string{true: "updated", false: "created"}[isKnown], t.subdomain(changed))
 	var keys []string
 	if request.Method == http.MethodPost || t.derived || t.writes.expands {
 		keys = request.URL.Query()["expand[]"]

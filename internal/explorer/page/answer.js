@@ -31,11 +31,12 @@ export async function fetcher(params, options) {
   if (operation.operation === 'mutation' && !(await confirmed(...question(operation, authorized)))) return { notSent: 'The mutation was cancelled before it was sent.' };
   const began = performance.now();
   const stopped = new AbortController();
-  const results = await GraphiQL.createFetcher({
-    url: endpoint,
-    headers: { ...headers, 'X-Funnelgraph-Explain': '1' },
-    fetch: async (url, init) => measured(await fetch(url, { ...init, ...(operation.operation !== 'mutation' && { signal: stopped.signal }) }), facts),
-  })({ ...params, variables, operationName: operation.name?.value }, options);
+  const request = { ...params, variables, operationName: operation.name?.value };
+  const send = async (url, init) => measured(await fetch(url, { ...init, ...(operation.operation !== 'mutation' && { signal: stopped.signal }) }), facts);
+  const results =
+    operation.operation === 'subscription'
+      ? events(send, request, { ...headers, ...options?.headers })
+      : await GraphiQL.createFetcher({ url: endpoint, headers: { ...headers, 'X-Funnelgraph-Explain': '1' }, fetch: send })(request, options);
   const parts = watched(results, facts, () => stopped.signal.aborted || show({ ...facts, ms: performance.now() - began }));
   // GraphiQL stops an operation by return(), which a generator takes only between its parts.
   return {
@@ -50,6 +51,30 @@ export async function fetcher(params, options) {
       },
     }),
   };
+}
+
+// events reads the events of a subscription: GraphiQL's own fetcher needs a WebSocket for them.
+async function* events(send, request, headers) {
+  const response = await send(endpoint, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream', ...headers },
+    body: JSON.stringify(request),
+  });
+  let text = '';
+  for await (const chunk of chunksOf(response.body.pipeThrough(new TextDecoderStream()))) {
+    const all = (text + chunk).split('\n\n');
+    text = all.pop();
+    for (const event of all) {
+      const data = event.match(/^data: (.+)$/m);
+      if (data) yield JSON.parse(data[1]);
+    }
+  }
+  if (text.trim().startsWith('{')) yield JSON.parse(text); // refused before the stream began
+}
+
+async function* chunksOf(stream) { // Safari cannot iterate over streams
+  const reader = stream.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
 }
 
 // operationOf returns the operation of the request. GraphiQL notices edits late, so it may still

@@ -52,3 +52,19 @@ test("an invalid token is an error of the field", async () => {
   const [result] = await all({ query: "{ teams { nodes { id } } }" }, { headers: { authorization: "Bearer wrong" } });
   assert.equal(result.errors[0].extensions.code, "UNAUTHENTICATED");
 });
+
+test("a subscription gets an event for each change, and ends when the client stops", async () => {
+  const client = createClient({ url, retryAttempts: 0 });
+  const events = client.iterate({ query: 'subscription { events(workspaceId: "102", types: [CONTACT_CREATED]) { id type subject { ... on Contact { firstName } } } }' });
+  const first = events.next();
+  await new Promise((resolve) => setTimeout(resolve, 500)); // until the subscription has begun
+  for (const firstName of ["First", "Second"]) {
+    await all({ query: `mutation { createContact(input: { workspaceId: "102", firstName: "${firstName}", emailAddress: "${firstName}@example.com" }) { contact { id } } }` });
+  }
+  const { value } = await first;
+  assert.equal(value.data.events.type, "contact.created");
+  assert.equal(value.data.events.subject.firstName, "First");
+  assert.equal((await events.next()).value.data.events.subject.firstName, "Second");
+  await events.return();
+  client.dispose();
+});

@@ -1,0 +1,107 @@
+package gqlhttp
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+)
+
+const (
+	// maxStreams is the number of subscriptions of the server, and maxStreamsOfClient of one client.
+	maxStreams, maxStreamsOfClient = 10_000, 100
+	// streamWriteTimeout is how long a client may take to read an event.
+	streamWriteTimeout = 20 * time.Second
+)
+
+// subscribe executes a subscription, and writes each response as an event.
+func (a *answer) subscribe(ctx context.Context, op *graphql.OperationContext) {
+	if a.parts != eventStream {
+		a.refuseOperation(ctx, op, http.StatusNotAcceptable, refusal("The response to a subscription is a stream of events: accept "+eventStream+".").Errors)
+		return
+	}
+	release, ok := a.streams.acquire(a.Scope(ctx))
+	if !ok {
+		a.refuseOperation(ctx, op, http.StatusTooManyRequests, refusal("There are too many subscriptions at once.").Errors)
+		return
+	}
+	defer release()
+	ctx, cancel := context.WithCancel(ctx)
+	responses := make(chan *graphql.Response)
+	defer func() {
+		cancel()
+		for range responses { // until the execution has ended
+		}
+	}()
+	go a.produceEvents(ctx, op, responses)
+	a.writeEvents(ctx, responses)
+}
+
+// produceEvents executes a subscription and sends its responses to the channel.
+func (a *answer) produceEvents(ctx context.Context, op *graphql.OperationContext, responses chan<- *graphql.Response) {
+	defer close(responses)
+	hand := func(response *graphql.Response) bool {
+		select {
+		case responses <- response:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			hand(a.panicResponse(ctx, v))
+		}
+	}()
+	next, ctx := a.Executor.DispatchOperation(ctx, op)
+	for {
+		response := next(ctx)
+		if response == nil || !hand(response) {
+			return
+		}
+	}
+}
+
+// writeEvents writes responses until there are no more, the client is gone, or the server ends. In the
+// last case the connection breaks, so that the client connects again.
+func (a *answer) writeEvents(ctx context.Context, responses <-chan *graphql.Response) {
+	controller := http.NewResponseController(a.w)
+	_ = controller.SetReadDeadline(time.Time{})
+	idle := time.NewTicker(keepAliveInterval)
+	defer idle.Stop()
+	out := a.openParts()
+	defer out.close()
+	write := func(texts ...string) {
+		_ = controller.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
+		out.writeAndFlush(texts...)
+		idle.Reset(keepAliveInterval)
+	}
+	write(out.keepAlive)
+	for {
+		select {
+		case response, ok := <-responses:
+			if !ok {
+				if ctx.Err() == nil {
+					write("event: complete\ndata:\n\n")
+				}
+				return
+			}
+			id := response.Label
+			response.Label = ""
+			var event strings.Builder
+			if id != "" {
+				_, _ = io.WriteString(&event, "id: "+id+"\n")
+			}
+			write(event.String(), out.before, string(encodePart(response)), out.after)
+		case <-idle.C:
+			write(out.keepAlive)
+		case <-a.Draining:
+			panic(http.ErrAbortHandler)
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The errors of a log and its followers.
+var (
+	// ErrOutsideWindow means that the event after which a follower wants to begin is not kept any more.
+	ErrOutsideWindow = errors.New("the event is not kept any more: load what you show, and subscribe without it")
+	// ErrTooSlow means that a follower has missed events, because it read too slowly.
+	ErrTooSlow = errors.New("the subscriber read too slowly and has missed events: load what it shows, and subscribe again")
+	// ErrTooManyEvents means that more events arrived in two days than a process remembers.
+	ErrTooManyEvents = errors.New("too many events in two days")
+)
+
+const (
+	// retention is how long an event counts once. ClickFunnels retries a delivery for 37 hours.
+	retention = 48 * time.Hour
+	// maxKept and maxKeptBytes limit the events that are kept for a workspace.
+	maxKept      = 1000
+	maxKeptBytes = 8 << 20
+	// maxWorkspaces limits the workspaces with kept events.
+	maxWorkspaces = 1000
+	// maxIDs limits the remembered ids of events.
+	maxIDs = 500_000
+)
+
+// Log keeps the recent events of workspaces in the memory of this process. Its size is bounded. It is
+// safe for concurrent use.
+type Log struct {
+	mu         sync.Mutex
+	workspaces map[string]*window
+	// seen holds when the id of an event can be forgotten, and order the ids in that order.
+	seen  map[string]time.Time
+	order []string
+}
+
+// window is the kept events of a workspace. An event has the position first + its index.
+type window struct {
+	first   int
+	bytes   int
+	events  []Event
+	used    time.Time
+	changed chan struct{} // closed at the next event
+}
+
+// NewLog returns an empty log.
+func NewLog() *Log {
+	return &Log{workspaces: make(map[string]*window), seen: make(map[string]time.Time)}
+}
+
+// Append adds an event, unless the log has had it in the last two days.
+func (l *Log) Append(e Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.forget(now)
+	id := e.Workspace + " " + e.ID
+	if _, known := l.seen[id]; known {
+		return nil
+	}
+	if len(l.seen) >= maxIDs {
+		return ErrTooManyEvents
+	}
+	l.seen[id] = now.Add(retention)
+	l.order = append(l.order, id)
+	l.window(e.Workspace, now).add(e)
+	return nil
+}
+
+// forget removes the ids that have expired.
+func (l *Log) forget(now time.Time) {
+	n := 0
+	for n < len(l.order) && now.After(l.seen[l.order[n]]) {
+		delete(l.seen, l.order[n])
+		n++
+	}
+	l.order = l.order[n:]
+}
+
+// window returns the window of a workspace. It drops the one that was used least recently if there are
+// too many.
+func (l *Log) window(workspace string, now time.Time) *window {
+	w := l.workspaces[workspace]
+	if w == nil {
+		if len(l.workspaces) >= maxWorkspaces {
+			l.drop()
+		}
+		w = &window{changed: make(chan struct{})}
+		l.workspaces[workspace] = w
+	}
+	w.used = now
+	return w
+}
+
+// drop drops the window that was used least recently. Its followers find that they have missed events.
+func (l *Log) drop() {
+	oldest := ""
+	for id, w := range l.workspaces {
+		if oldest == "" || w.used.Before(l.workspaces[oldest].used) {
+			oldest = id
+		}
+	}
+	w := l.workspaces[oldest]
+	w.first, w.events = w.first+len(w.events)+1, nil
+	close(w.changed)
+	delete(l.workspaces, oldest)
+}
+
+func (w *window) add(e Event) {
+	w.events, w.bytes = append(w.events, e), w.bytes+len(e.Data)
+	for len(w.events) > maxKept || w.bytes > maxKeptBytes && len(w.events) > 1 {
+		w.bytes -= len(w.events[0].Data)
+		w.events[0] = Event{} // the array stays reachable
+		w.events = w.events[1:]
+		w.first++
+	}
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// Follow returns a follower of the events of a workspace from now on, or after the event with an id. It
+// fails with [ErrOutsideWindow] if the log does not have that event any more.
+func (l *Log) Follow(workspace, after string) (*Follower, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.window(workspace, time.Now())
+	next := w.first + len(w.events)
+	if after != "" {
+		id, _ := eventID(after)
+		i := slices.IndexFunc(w.events, func(e Event) bool { return e.ID == id })
+		if i < 0 {
+			return nil, ErrOutsideWindow
+		}
+		next = w.first + i + 1
+	}
+	return &Follower{log: l, window: w, next: next}, nil
+}
+
+// Follower reads the events of a workspace. It buffers none, so that a slow one costs nothing. It is for
+// one goroutine.
+type Follower struct {
+	log    *Log
+	window *window
+	next   int
+}
+
+// Next waits for the next event. It fails with [ErrTooSlow] if that event is not kept any more, or with
+// the cause of the context's end.
+func (f *Follower) Next(ctx context.Context) (Event, error) {
+	for {
+		e, changed, err := f.read()
+		if err != nil || changed == nil {
+			return e, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Event{}, context.Cause(ctx)
+		}
+	}
+}
+
+// read returns the next event. If there is none yet, it returns a channel that is closed when there is.
+func (f *Follower) read() (Event, <-chan struct{}, error) {
+	f.log.mu.Lock()
+	defer f.log.mu.Unlock()
+	w := f.window
+	w.used = time.Now()
+	if f.next < w.first {
+		return Event{}, nil, ErrTooSlow
+	}
+	if i := f.next - w.first; i < len(w.events) {
+		f.next++
+		return w.events[i], nil, nil
+	}
+	return Event{}, w.changed, nil
+}

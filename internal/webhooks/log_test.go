@@ -1,0 +1,106 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// event returns the nth event of a workspace.
+func event(workspace string, n int) Event {
+	return Event{ID: fmt.Sprintf("%032x", n), Workspace: workspace, Data: jsontext.Value(`{}`)}
+}
+
+// appendAll appends events to a log.
+func appendAll(t *testing.T, l *Log, workspace string, from, to int) {
+	t.Helper()
+	for n := from; n < to; n++ {
+		if err := l.Append(event(workspace, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// follow returns a follower.
+func follow(t *testing.T, l *Log, workspace, after string) *Follower {
+	t.Helper()
+	f, err := l.Follow(workspace, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFollowersGetEachEventOnce(t *testing.T) {
+	l := NewLog()
+	appendAll(t, l, "101", 0, 3)
+	now, before := follow(t, l, "101", ""), follow(t, l, "101", event("101", 0).ID)
+	appendAll(t, l, "101", 0, 5) // the first three again
+	appendAll(t, l, "102", 7, 8)
+	for name, test := range map[string]struct {
+		f    *Follower
+		from int
+	}{"now": {now, 3}, "after the first": {before, 1}} {
+		for n := test.from; n < 5; n++ {
+			if e, err := test.f.Next(t.Context()); err != nil || e.ID != event("101", n).ID {
+				t.Errorf("%s: %+v, %v; want event %d", name, e, err, n)
+			}
+		}
+		ended, stop := context.WithCancel(t.Context())
+		stop()
+		if e, err := test.f.Next(ended); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %+v, %v; want no more", name, e, err)
+		}
+	}
+}
+
+func TestLogIsBounded(t *testing.T) {
+	l := NewLog()
+	slow := follow(t, l, "101", "")
+	appendAll(t, l, "101", 0, maxKept+1)
+	if _, err := slow.Next(t.Context()); !errors.Is(err, ErrTooSlow) {
+		t.Errorf("%v", err)
+	}
+	if _, err := l.Follow("101", event("101", 0).ID); !errors.Is(err, ErrOutsideWindow) {
+		t.Errorf("%v", err)
+	}
+	follow(t, l, "101", event("101", 1).ID)
+	large := event("102", 1)
+	large.Data = make(jsontext.Value, maxKeptBytes)
+	for n := range 3 {
+		large.ID = fmt.Sprintf("%032x", n)
+		if err := l.Append(large); err != nil || len(l.workspaces["102"].events) != 1 {
+			t.Errorf("%d events, %v", len(l.workspaces["102"].events), err)
+		}
+	}
+	idle := follow(t, l, "103", "")
+	for n := range maxWorkspaces {
+		appendAll(t, l, fmt.Sprint(10_000+n), n, n+1)
+	}
+	if _, err := idle.Next(t.Context()); !errors.Is(err, ErrTooSlow) || len(l.workspaces) > maxWorkspaces {
+		t.Errorf("%d workspaces, %v", len(l.workspaces), err)
+	}
+}
+
+func TestIDsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLog()
+		appendAll(t, l, "101", 0, 10)
+		time.Sleep(retention - time.Second)
+		f := follow(t, l, "101", "")
+		appendAll(t, l, "101", 0, 10)
+		if len(l.seen) != 10 {
+			t.Errorf("%d ids", len(l.seen))
+		}
+		time.Sleep(2 * time.Second)
+		appendAll(t, l, "101", 10, 11)
+		if e, err := f.Next(t.Context()); err != nil || e.ID != event("101", 10).ID || len(l.seen) != 1 || len(l.order) != 1 {
+			t.Errorf("%+v, %v, %d ids", e, err, len(l.seen))
+		}
+	})
+}

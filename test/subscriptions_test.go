@@ -1,0 +1,411 @@
+package test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/server"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// sse is an event of a stream.
+type sse struct{ id, event, data string }
+
+// subscription is a stream of events that a client reads.
+type subscription struct {
+	t      *testing.T
+	status int
+	events chan sse // closed at the end
+	stop   func()
+}
+
+// subscribe sends a subscription. Headers are "Name: value".
+func (e *env) subscribe(t *testing.T, query string, headers ...string) *subscription {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	body, err := json.Marshal(map[string]string{"query": query})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/graphql", strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "text/event-stream")
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		r.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &subscription{t, response.StatusCode, make(chan sse, 100), stop}
+	go func() {
+		defer close(s.events)
+		defer func() { _ = response.Body.Close() }()
+		var next sse
+		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+			name, value, _ := strings.Cut(lines.Text(), ":")
+			value = strings.TrimPrefix(value, " ")
+			switch name {
+			case "id":
+				next.id = value
+			case "event":
+				next.event = value
+			case "data":
+				next.data = value
+			case "":
+				if next.event != "" {
+					s.events <- next
+				}
+				next = sse{}
+			}
+		}
+	}()
+	return s
+}
+
+// next returns the next event, without an event at the end of the stream.
+func (s *subscription) next() sse {
+	s.t.Helper()
+	select {
+	case event := <-s.events:
+		return event
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("there is no event")
+		return sse{}
+	}
+}
+
+// wants reads the next event, which must contain the texts.
+func (s *subscription) wants(texts ...string) sse {
+	s.t.Helper()
+	got := s.next()
+	for _, text := range texts {
+		if !strings.Contains(got.data, text) {
+			s.t.Errorf("want %s in %+v", text, got)
+		}
+	}
+	return got
+}
+
+// quiet reports an event within a short time.
+func (s *subscription) quiet() {
+	s.t.Helper()
+	select {
+	case event, ok := <-s.events:
+		s.t.Errorf("unexpected event %+v (%t)", event, ok)
+	case <-time.After(200 * time.Millisecond):
+	}
+}
+
+// live is an env whose access file has clients and a webhook for workspace 101.
+type live struct {
+	*env
+
+	file, key, other string
+	hashes           [2]string
+}
+
+func newLive(t *testing.T, options ...envOption) *live {
+	t.Helper()
+	l := &live{file: filepath.Join(t.TempDir(), "access.yaml")}
+	l.key, l.hashes[0] = access.NewKey()
+	l.other, l.hashes[1] = access.NewKey()
+	t.Setenv("HOOK_SECRET", "hook-secret")
+	l.write(t, "teams: all")
+	l.env = newEnv(t, append([]envOption{func(e *env, _ *config.Config) {
+		gate, err := access.NewClients(t.Context(), l.file, demo.Token, limits.Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.gate = gate
+	}}, options...)...)
+	return l
+}
+
+// write writes the access file. rights are those of the first client; the second one sees workspace 102.
+func (l *live) write(t *testing.T, rights string) {
+	t.Helper()
+	text := fmt.Sprintf("clients:\n  - { name: app, keys: [%q], %s }\n  - { name: other, keys: [%q], workspaces: [102] }\nwebhooks: [{ name: academy, workspace: 101, secrets: [{ env: HOOK_SECRET }] }]\n", l.hashes[0], rights, l.hashes[1])
+	if err := os.WriteFile(l.file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// happens delivers an event about a contact.
+func (l *live) happens(t *testing.T, n int, eventType, contact string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"event_id": "%032x", "event_type": %q, "subject_id": %s, "subject_type": "Contact", "created_at": "2026-11-29T10:00:00Z", "data": {"id": %s, "secret_note": "n%d"}}`, n, eventType, contact, contact, n)
+	if status := l.deliver("academy", "hook-secret", body); status != http.StatusNoContent {
+		t.Fatalf("status %d", status)
+	}
+}
+
+// A contact of workspace 101.
+const ada = "3000000001"
+
+func TestSubscription(t *testing.T) {
+	l := newLive(t)
+	s := l.subscribe(t, `subscription { changes: events(workspaceId: "101") { id type eventType occurredAt subject { __typename ... on Contact { emailAddress } } data } }`, "Authorization: Bearer "+l.key)
+	only := l.subscribe(t, `subscription { events(workspaceId: "101", types: [CONTACT_DELETED, UNKNOWN]) { type eventType } }`, "Authorization: Bearer "+l.key)
+	one := l.subscribe(t, `subscription { changed(id: "`+contactID("101", ada)+`") { type } }`, "Authorization: Bearer "+l.key)
+	waitForSubscriptions()
+	l.happens(t, 1, "contact.updated", ada)
+	first := s.wants(`{"data":{"changes":{"id":"00000000000000000000000000000001","type":"contact.updated","eventType":"CONTACT_UPDATED","occurredAt":"2026-11-29T10:00:00.000Z","subject":{"__typename":"Contact","emailAddress":"ada`, `"secret_note":"n1"`)
+	if first.id != "00000000000000000000000000000001" || first.event != "next" {
+		t.Errorf("%+v", first)
+	}
+	one.wants(`"contact.updated"`)
+	only.quiet()
+	l.happens(t, 1, "contact.updated", ada) // delivered again
+	l.happens(t, 2, "contact.deleted", "3999999999")
+	s.wants(`"contact.deleted"`, `"subject":null`, `"data":null`)
+	only.wants(`"CONTACT_DELETED"`)
+	one.quiet()
+	l.happens(t, 3, "contact.waved", ada)
+	only.wants(`"type":"contact.waved"`, `"eventType":"UNKNOWN"`)
+	s.wants(`"contact.waved"`)
+	s.quiet()
+	resumed := l.subscribe(t, `subscription { events(workspaceId: "101", after: "00000000-0000-0000-0000-000000000001") { type } }`, "Authorization: Bearer "+l.key)
+	resumed.wants("contact.deleted")
+	resumed.wants("contact.waved")
+	resumed.quiet()
+	again := l.subscribe(t, `subscription { events(workspaceId: "101") { type } }`, "Authorization: Bearer "+l.key, "Last-Event-ID: 00000000000000000000000000000002")
+	again.wants("contact.waved")
+}
+
+// waitForSubscriptions waits until the streams have begun. Their first bytes come before that.
+func waitForSubscriptions() { time.Sleep(300 * time.Millisecond) }
+
+// TestRefusedSubscriptions lists subscriptions that do not begin.
+func TestRefusedSubscriptions(t *testing.T) {
+	l := newLive(t)
+	for name, test := range map[string]struct{ key, query, want string }{
+		"another workspace":              {l.other, `{ events(workspaceId: "101") { id } }`, `"NOT_FOUND"`},
+		"a contact of another workspace": {l.other, `{ changed(id: "` + contactID("101", ada) + `") { id } }`, `"NOT_FOUND"`},
+		"a workspace without a webhook":  {l.key, `{ events(workspaceId: "102") { id } }`, "list a webhook for it in the access file"},
+		"an unknown workspace":           {l.key, `{ events(workspaceId: "999") { id } }`, `"NOT_FOUND"`},
+		"an old event":                   {l.key, `{ events(workspaceId: "101", after: "x") { id } }`, "The event is not kept any more"},
+		"a team":                         {l.key, `{ changed(id: "MTp0ZWFtOjox") { id } }`, `"errors"`},
+		"two fields":                     {l.key, `{ a: events(workspaceId: "101") { id } b: events(workspaceId: "101") { id } }`, `"errors"`},
+		"a type name":                    {l.key, `{ __typename }`, `"errors"`},
+		"a field of a query":             {l.key, `{ teams { nodes { id } } }`, `"errors"`},
+		"an invalid value":               {l.key, `{ events(workspaceId: "101", types: [CONTACT_WAVED]) { id } }`, `"errors"`},
+	} {
+		s := l.subscribe(t, "subscription "+test.query, "Authorization: Bearer "+test.key)
+		if got := s.next(); s.status != http.StatusOK || got.event != "next" || !strings.Contains(got.data, test.want) {
+			t.Errorf("%s: status %d, %+v", name, s.status, got)
+		}
+		if end := s.next(); end.event != "complete" {
+			t.Errorf("%s: ends with %+v", name, end)
+		}
+	}
+	if s := l.subscribe(t, `subscription { events(workspaceId: "101") { id } }`, "Authorization: Bearer unknown"); s.status != http.StatusUnauthorized {
+		t.Errorf("an unknown key: status %d", s.status)
+	}
+	for _, accept := range []string{"application/json", "application/graphql-response+json", "multipart/mixed"} {
+		status, body, _ := l.do(post(`{"query":"subscription { events(workspaceId: \"101\") { id } }"}`, "Authorization: Bearer "+l.key, "Accept: "+accept)(l.env))
+		if !strings.Contains(body, "accept text/event-stream") || accept == "application/graphql-response+json" && status != http.StatusNotAcceptable {
+			t.Errorf("%s: %d %s", accept, status, body)
+		}
+	}
+}
+
+// TestSubscriptionsFollowTheAccessFile takes rights from clients that have subscribed.
+func TestSubscriptionsFollowTheAccessFile(t *testing.T) {
+	for rights, want := range map[string]string{"workspaces: [102]": `"data":{"events":{"subject":null,"data":null}}`, "": `"UNAUTHENTICATED"`} {
+		l := newLive(t)
+		s := l.subscribe(t, `subscription { events(workspaceId: "101") { subject { id } data } }`, "Authorization: Bearer "+l.key)
+		waitForSubscriptions()
+		l.happens(t, 1, "contact.updated", ada)
+		s.wants(`"secret_note":"n1"`)
+		if rights == "" { // the key is gone
+			_, l.hashes[0] = access.NewKey()
+			rights = "teams: all"
+		}
+		l.write(t, rights)
+		for n, deadline := 2, time.Now().Add(30*time.Second); ; n++ {
+			l.happens(t, n, "contact.updated", ada)
+			got := s.next()
+			if strings.Contains(got.data, want) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: still %+v", rights, got)
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+}
+
+// TestSubscriptionsOfSessions ends the stream of a person who signs out.
+func TestSubscriptionsOfSessions(t *testing.T) {
+	_, option := withSignIn(t)
+	l := newLive(t, option)
+	text, err := os.ReadFile(l.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.file, append(text, "sessions: {}\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := newPerson(l.env)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) { // until the file is read again
+		if login, _ := p.send(http.MethodGet, "/auth/login", ""); login.StatusCode == http.StatusFound || time.Now().After(deadline) {
+			break
+		}
+	}
+	bearer := "Authorization: Bearer " + p.appBearer()
+	s := l.subscribe(t, `subscription { events(workspaceId: "101") { type } }`, bearer)
+	waitForSubscriptions()
+	l.happens(t, 1, "contact.updated", ada)
+	s.wants("contact.updated")
+	if out, text := p.send(http.MethodPost, "/auth/logout", "", bearer); out.StatusCode != http.StatusNoContent {
+		t.Fatal(out.Status, text)
+	}
+	time.Sleep(time.Second)
+	l.happens(t, 2, "contact.updated", ada)
+	s.wants("UNAUTHENTICATED")
+	if end := s.next(); end.event != "complete" {
+		t.Errorf("%+v", end)
+	}
+}
+
+// TestDemoSendsEvents writes in the demo, and subscribes to the change.
+func TestDemoSendsEvents(t *testing.T) {
+	d := &env{t: t, url: startDemo(t)}
+	s := d.subscribe(t, `subscription { events(workspaceId: "101") { type subject { ... on Contact { firstName } ... on AppliedContactTag { tag { name } } } } }`)
+	waitForSubscriptions()
+	d.must(`mutation { createContact(input: { workspaceId: "101", firstName: "Live", emailAddress: "live@example.com" }) { contact { id } } }`)
+	s.wants(`"contact.created"`, `"firstName":"Live"`)
+	d.must(`mutation { updateContact(input: { workspaceId: "101", id: "` + ada + `", firstName: "New" }) { contact { id } } }`)
+	s.wants(`"contact.updated"`, `"firstName":"New"`)
+	d.must(`mutation { deleteContact(input: { workspaceId: "101", id: "` + ada + `" }) { deletedContactId } }`)
+	s.wants(`"contact.deleted"`)
+}
+
+// TestManySubscriptions delivers events to many streams. Each sees each event once, in order.
+func TestManySubscriptions(t *testing.T) {
+	l := newLive(t)
+	const events = 200
+	streams := make([]*subscription, 50)
+	for i := range streams {
+		streams[i] = l.subscribe(t, `subscription { events(workspaceId: "101") { id } }`, "Authorization: Bearer "+l.key)
+	}
+	waitForSubscriptions()
+	for n := range events {
+		l.happens(t, n+1, "contact.updated", ada)
+		if n%3 == 0 {
+			l.happens(t, n+1, "contact.updated", ada)
+		}
+	}
+	for i, s := range streams {
+		var got []string
+		for range events {
+			got = append(got, s.next().id)
+		}
+		if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != events {
+			t.Errorf("stream %d: %d events, sorted: %t", i, len(slices.Compact(got)), slices.IsSorted(got))
+		}
+	}
+	l.forget()
+	streams[0].quiet()
+}
+
+// TestDrainingServerEndsSubscriptions breaks the connection, so that clients connect to another server.
+func TestDrainingServerEndsSubscriptions(t *testing.T) {
+	cfg, err := config.Parse([]string{"--demo", "--listen=127.0.0.1:0", "--log-level=error"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancelCause(t.Context())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx, cfg, new(slog.LevelVar), in) }()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &env{t: t, url: regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)}
+	s := e.subscribe(t, `subscription { events(workspaceId: "101") { id } }`)
+	waitForSubscriptions()
+	began := time.Now()
+	stop(serving.ErrInterrupted)
+	if event, ok := <-s.events; ok {
+		t.Errorf("the stream ends with %+v, want a broken connection", event)
+	}
+	if err := <-ended; err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("the server ends after %s with %v", time.Since(began), err)
+	}
+}
+
+// TestSubscriptionsOfAClientAreLimited opens as many streams as a client may have, and one more.
+func TestSubscriptionsOfAClientAreLimited(t *testing.T) {
+	l := newLive(t)
+	const most = 100
+	streams := make([]*subscription, most)
+	for i := range streams {
+		streams[i] = l.subscribe(t, `subscription { events(workspaceId: "101") { id } }`, "Authorization: Bearer "+l.key)
+	}
+	waitForSubscriptions()
+	more := l.subscribe(t, `subscription { events(workspaceId: "101") { id } }`, "Authorization: Bearer "+l.key)
+	more.wants("There are too many subscriptions at once.")
+	streams[0].stop()
+	time.Sleep(300 * time.Millisecond)
+	again := l.subscribe(t, `subscription { events(workspaceId: "101") { type } }`, "Authorization: Bearer "+l.key)
+	waitForSubscriptions()
+	l.happens(t, 1, "contact.updated", ada)
+	again.wants("contact.updated")
+}
+
+// TestSlowSubscribers does not read a stream until the server has forgotten its events.
+func TestSlowSubscribers(t *testing.T) {
+	l := newLive(t)
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url+"/graphql", strings.NewReader(`{"query":"subscription { events(workspaceId: \"101\") { id data } }"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Authorization", "Bearer "+l.key)
+	r.Header.Set("Accept-Encoding", "identity")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	waitForSubscriptions()
+	padding := strings.Repeat("x", 100_000)
+	for n := range 400 { // more than a connection and the server hold
+		body := fmt.Sprintf(`{"event_id": "%032x", "event_type": "contact.updated", "subject_id": %s, "subject_type": "Contact", "created_at": "2026-11-29T10:00:00Z", "data": {"id": %s, "padding": "%s"}}`, n+1, ada, ada, padding)
+		if status := l.deliver("academy", "hook-secret", body); status != http.StatusNoContent {
+			t.Fatal(status)
+		}
+	}
+	text, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(text), "The subscriber read too slowly and has missed events") || !strings.Contains(string(text), "event: complete") {
+		t.Errorf("%d bytes, %v, want the reason of the end", len(text), err)
+	}
+}
