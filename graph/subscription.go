@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -110,14 +112,26 @@ func (s *stream) next(ctx context.Context) *graphql.Response {
 	}
 }
 
-// recheck starts the subscription once more, to see whether the caller still may, and ends that one.
+// recheck starts the subscription once more, to see whether the caller still may, and ends that one. It
+// returns nil if ClickFunnels cannot tell at the moment.
 func (s *stream) recheck(ctx context.Context) *graphql.Response {
 	probing, stop := context.WithCancel(ctx)
 	defer stop()
 	again := &stream{schema: s.schema, plan: s.plan, field: s.field, begin: s.begin}
 	refused := again.start(LastEvent(probing, ""))
 	s.checked = time.Now()
+	if refused == nil || !isFinal(refused.Errors) {
+		return nil
+	}
 	return refused
+}
+
+// isFinal reports whether errors mean that a caller has no access.
+func isFinal(errs gqlerror.List) bool {
+	return slices.ContainsFunc(errs, func(err *gqlerror.Error) bool {
+		code := fmt.Sprint(err.Extensions["code"])
+		return slices.Contains([]upstream.Code{upstream.NotFound, upstream.Forbidden, upstream.Unauthenticated, upstream.BadUserInput}, upstream.Code(code))
+	})
 }
 
 // end returns the response for the end of the source, nil if there is no reason.
