@@ -194,6 +194,15 @@ func TestSubscription(t *testing.T) {
 	again.wants("contact.waved")
 }
 
+// TestDeadlinesDoNotEndSubscriptions sends an event after the client's deadline.
+func TestDeadlinesDoNotEndSubscriptions(t *testing.T) {
+	l := newLive(t)
+	s := l.subscribe(t, `subscription { events(workspaceId: "101") { subject { ... on Contact { emailAddress } } } }`, "Authorization: Bearer "+l.key, "X-Request-Timeout: 500ms")
+	time.Sleep(800 * time.Millisecond)
+	l.happens(t, 1, "contact.updated", ada)
+	s.wants(`"emailAddress":"ada`)
+}
+
 // waitForSubscriptions waits until the streams have begun. Their first bytes come before that.
 func waitForSubscriptions() { time.Sleep(300 * time.Millisecond) }
 
@@ -369,7 +378,7 @@ func TestSubscriptionsOfAClientAreLimited(t *testing.T) {
 	}
 	waitForSubscriptions()
 	more := l.subscribe(t, `subscription { events(workspaceId: "101") { id } }`, "Authorization: Bearer "+l.key)
-	more.wants("There are too many subscriptions at once.")
+	more.wants("There are too many subscriptions at once: end one of them")
 	streams[0].stop()
 	time.Sleep(300 * time.Millisecond)
 	again := l.subscribe(t, `subscription { events(workspaceId: "101") { type } }`, "Authorization: Bearer "+l.key)

@@ -158,5 +158,5 @@ func (a *answer) replay(ctx context.Context, recorded []byte) {
 	}
 	out := a.openParts()
 	defer out.close()
-	out.writeAndFlush(string(body))
+	_ = out.writeAndFlush(string(body))
 }

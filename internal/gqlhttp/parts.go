@@ -121,7 +121,7 @@ func (a *answer) sendIncrementally(ctx context.Context, op *graphql.OperationCon
 			idle.Reset(keepAliveInterval)
 		case <-idle.C:
 			if idle := framings[a.parts].keepAlive; idle != "" {
-				open().writeAndFlush(idle)
+				_ = open().writeAndFlush(idle)
 			}
 		case <-ctx.Done():
 			abortIfIncomplete(out, ended)
@@ -217,18 +217,23 @@ func (p *parts) write(part []byte, last bool) {
 		after = p.end
 	}
 	p.recording.add(p.before, string(part), after)
-	p.writeAndFlush(p.before, string(part), after)
+	_ = p.writeAndFlush(p.before, string(part), after)
 }
 
-// writeAndFlush writes and flushes texts. It ignores errors, because the request's context reports
-// a disconnected client.
-func (p *parts) writeAndFlush(texts ...string) {
+// writeAndFlush writes and flushes texts. The request's context reports a disconnected client as well, but
+// not one that stays connected and does not read.
+func (p *parts) writeAndFlush(texts ...string) error {
 	for _, text := range texts {
-		_, _ = io.WriteString(p.w, text)
+		if _, err := io.WriteString(p.w, text); err != nil {
+			return err
+		}
 	}
 	for _, flush := range p.flush {
-		_ = flush()
+		if err := flush(); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func (p *parts) close() {

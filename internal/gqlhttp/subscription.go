@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/funnelgraph/funnelgraph/internal/limits"
 )
 
 const (
@@ -25,11 +27,11 @@ func (a *answer) subscribe(ctx context.Context, op *graphql.OperationContext) {
 	}
 	release, ok := a.streams.acquire(a.Scope(ctx))
 	if !ok {
-		a.refuseOperation(ctx, op, http.StatusTooManyRequests, refusal("There are too many subscriptions at once.").Errors)
+		a.refuseOperation(ctx, op, http.StatusTooManyRequests, refusal("There are too many subscriptions at once: end one of them, or subscribe later.").Errors)
 		return
 	}
 	defer release()
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(limits.WithDeadline(ctx, time.Time{})) // a deadline is for one response
 	responses := make(chan *graphql.Response)
 	defer func() {
 		cancel()
@@ -65,8 +67,8 @@ func (a *answer) produceEvents(ctx context.Context, op *graphql.OperationContext
 	}
 }
 
-// writeEvents writes responses until there are no more, the client is gone, or the server ends. In the
-// last case the connection breaks, so that the client connects again.
+// writeEvents writes responses until there are no more, the client is gone or does not read, or the server
+// ends. In the last cases the connection breaks, so that the client connects again.
 func (a *answer) writeEvents(ctx context.Context, responses <-chan *graphql.Response) {
 	controller := http.NewResponseController(a.w)
 	_ = controller.SetReadDeadline(time.Time{})
@@ -76,7 +78,9 @@ func (a *answer) writeEvents(ctx context.Context, responses <-chan *graphql.Resp
 	defer out.close()
 	write := func(texts ...string) {
 		_ = controller.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
-		out.writeAndFlush(texts...)
+		if out.writeAndFlush(texts...) != nil {
+			panic(http.ErrAbortHandler)
+		}
 		idle.Reset(keepAliveInterval)
 	}
 	write(out.keepAlive)

@@ -76,7 +76,7 @@ func (p Policy) Allow(ctx context.Context) context.Context {
 	if p.Timeout > 0 {
 		a.Until = time.Now().Add(p.Timeout)
 	}
-	if deadline, ok := ctx.Value(deadlineKey{}).(time.Time); ok && (a.Until.IsZero() || deadline.Before(a.Until)) {
+	if deadline, _ := ctx.Value(deadlineKey{}).(time.Time); !deadline.IsZero() && (a.Until.IsZero() || deadline.Before(a.Until)) {
 		a.Until = deadline
 	}
 	a.Exceeded = p.Exceeded(ctx, "calls", p.Calls)
@@ -86,7 +86,8 @@ func (p Policy) Allow(ctx context.Context) context.Context {
 type deadlineKey struct{}
 
 // WithDeadline returns a context for which [Policy.Allow] ends calls at the deadline at the
-// latest. The context itself does not end, because the response must still be written.
+// latest; the zero time is no deadline. The context itself does not end, because the response must still
+// be written.
 func WithDeadline(ctx context.Context, deadline time.Time) context.Context {
 	return context.WithValue(ctx, deadlineKey{}, deadline)
 }
