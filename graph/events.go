@@ -20,13 +20,16 @@ type Event struct {
 	SubjectType, SubjectID string
 	OccurredAt             time.Time
 	Data                   jsontext.Value
+	// Current reports that Data has the format of the record's response, and that no newer event about
+	// the record is known.
+	Current bool
 }
 
 // Events are the events of workspaces. It is safe for concurrent use.
 type Events interface {
 	// Follow returns a function that waits for the next event of a workspace, given by its raw id: from
 	// now on, or after the event with an id. Its errors are for clients.
-	Follow(workspace, after string) (next func(context.Context) (Event, error), err error)
+	Follow(ctx context.Context, workspace, after string) (next func(context.Context) (Event, error), err error)
 }
 
 type eventsKey struct{}
@@ -60,11 +63,11 @@ func follow(ctx context.Context, workspace string, after *string, match func(*mo
 	if source == nil {
 		return nil, badInput("This server gets no events: its access file has no webhooks.")
 	}
-	from := lastEventOf(ctx)
-	if after != nil {
+	from := lastEventOf(ctx) // a client that connects again sends the same arguments again
+	if from == "" && after != nil {
 		from = *after
 	}
-	next, err := source.Follow(workspace, from)
+	next, err := source.Follow(ctx, workspace, from)
 	if err != nil {
 		return nil, badInput("%s", sentence(err.Error()))
 	}
@@ -72,31 +75,41 @@ func follow(ctx context.Context, workspace string, after *string, match func(*mo
 	running, _ := ctx.Value(streamKey{}).(*stream)
 	go func() {
 		defer close(events)
-		for {
-			e, err := next(ctx)
-			if err != nil {
-				if ctx.Err() == nil {
-					running.fail(err)
-				}
-				return
-			}
-			event := newEvent(workspace, e)
-			if !match(event) {
-				continue
-			}
-			select {
-			case events <- event:
-			case <-ctx.Done():
-				return
-			}
-		}
+		running.fail(pump(ctx, workspace, next, match, events))
 	}()
 	return events, nil
 }
 
+// pump sends the events of a workspace that match. It returns why their source has ended, nil if the
+// context has.
+func pump(ctx context.Context, workspace string, next func(context.Context) (Event, error), match func(*model.Event) bool, events chan<- *model.Event) error {
+	for {
+		e, err := next(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // nobody waits for it
+		}
+		if err != nil {
+			return err
+		}
+		event := newEvent(workspace, e)
+		if match(event) {
+			select {
+			case events <- event:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if event.EventType == model.EventTypePlatformApplicationDisconnected {
+			return errDisconnected
+		}
+	}
+}
+
+var errDisconnected = upstream.NewError(upstream.Unauthenticated, "The application was disconnected from ClickFunnels: connect it again.")
+
 // newEvent returns an event for clients.
 func newEvent(workspace string, e Event) *model.Event {
-	event := &model.Event{ID: e.ID, Type: e.Type, EventType: model.EventTypeOf(e.Type), OccurredAt: e.OccurredAt, Data: e.Data}
+	event := &model.Event{ID: e.ID, Type: e.Type, EventType: model.EventTypeOf(e.Type), OccurredAt: e.OccurredAt, Data: e.Data, Current: e.Current}
 	if kind, ok := upstream.KindOfSubject(e.SubjectType); ok && e.SubjectID != "" {
 		event.Ref = upstream.Ref{Kind: kind, Parent: workspace, ID: e.SubjectID}
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,8 +42,8 @@ type beginner func(context.Context) (context.Context, *execution, error)
 
 type streamKey struct{}
 
-// LastEvent returns a context in which subscriptions begin after the event with an id, unless their
-// arguments say otherwise.
+// LastEvent returns a context in which subscriptions begin after the event with an id, whatever their
+// arguments say.
 func LastEvent(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, lastEventKey{}, id)
 }
@@ -84,7 +85,7 @@ func (s *stream) start(ctx context.Context) *graphql.Response {
 	if errs != nil {
 		w := &writer{execution: x, path: []step{{key: s.field.Alias}}}
 		w.fail(errs[0])
-		return &graphql.Response{Data: []byte("null"), Errors: w.errs}
+		return &graphql.Response{Errors: w.errs}
 	}
 	s.events, s.checked = values[0].(<-chan *model.Event), time.Now()
 	return nil
@@ -141,7 +142,10 @@ func (s *stream) end(ctx context.Context) *graphql.Response {
 	if s.err == nil {
 		return nil
 	}
-	err := upstream.NewError(upstream.Unavailable, sentence(s.err.Error()))
+	err, known := errors.AsType[*upstream.Error](s.err)
+	if !known {
+		err = upstream.NewError(upstream.Unavailable, sentence(s.err.Error()))
+	}
 	s.err = nil
 	return ended(ctx, err)
 }
@@ -156,6 +160,9 @@ func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] 
 
 // answer loads and writes the response to an event.
 func (s *stream) answer(ctx context.Context, event *model.Event) *graphql.Response {
+	if event.Current {
+		ctx = upstream.WithSubject(ctx, event.Ref, event.Data)
+	}
 	x, err := s.execution(ctx)
 	if err != nil {
 		s.events = nil

@@ -41,6 +41,7 @@ type env struct {
 	// telemetry observes the operations. By default it discards everything.
 	telemetry *telemetry.Telemetry
 	client    *upstream.Client
+	events    *server.Events
 
 	mu    sync.Mutex
 	calls map[string][]string // by token: "subdomain /path?query", with the method in front unless it is GET
@@ -147,6 +148,8 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	state := new(serving.State)
 	state.SetReady()
 	parts := server.Parts{Gate: e.gate, Client: client, Trusted: e.trusted, Redis: redis, State: state, Telemetry: e.telemetry}
+	e.events = server.NewEvents(tb.Context(), e.gate, client, redis)
+	parts.Events = e.events
 	e.front = httptest.NewUnstartedServer(nil)
 	if cfg.OAuthClientID != "" {
 		cfg.PublicURL = strings.Replace("http://"+e.front.Listener.Addr().String(), "127.0.0.1", "localhost", 1)

@@ -145,7 +145,6 @@ func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 		{"a subscription for older clients", "POST", "/graphql", `{"query":"subscription { events(workspaceId: \"101\") { id } }"}`, []string{isJSON}, 200, "accept text/event-stream", ""},
 		{"a named subscription", "POST", "/graphql", `{"query":"query A { __typename } subscription B { events(workspaceId: \"101\") { id } }","operationName":"B"}`, []string{isJSON, modern}, 406, "accept text/event-stream", ""},
 		{"a subscription by GET", "GET", get("subscription { events(workspaceId: \"101\") { id } }"), "", []string{modern}, 406, "accept text/event-stream", ""},
-		{"a WebSocket", "GET", "/graphql", "", []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Protocol: graphql-transport-ws", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}, 400, "WebSockets are not supported. Send operations by POST. For subscriptions, accept text/event-stream.", ""},
 		{"an upload", "POST", "/graphql", "--x\r\n", []string{"Content-Type: multipart/form-data; boundary=x"}, 415, "Uploads by multipart/form-data are not supported", ""},
 		{"a document as body", "POST", "/graphql", "{ __typename }", []string{"Content-Type: application/graphql"}, 415, "send the header Content-Type: application/json", ""},
 		{"text", "POST", "/graphql", ok, []string{"Content-Type: text/plain"}, 415, "send the header Content-Type: application/json", ""},

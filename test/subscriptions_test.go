@@ -8,11 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,13 +130,19 @@ type live struct {
 
 func newLive(t *testing.T, options ...envOption) *live {
 	t.Helper()
+	return newLiveWith(t, "teams: all", options...)
+}
+
+// newLiveWith is [newLive] with the rights of the first client.
+func newLiveWith(t *testing.T, rights string, options ...envOption) *live {
+	t.Helper()
 	l := &live{file: filepath.Join(t.TempDir(), "access.yaml")}
 	l.key, l.hashes[0] = access.NewKey()
 	l.other, l.hashes[1] = access.NewKey()
 	t.Setenv("HOOK_SECRET", "hook-secret")
-	l.write(t, "teams: all")
+	l.write(t, rights)
 	l.env = newEnv(t, append([]envOption{func(e *env, _ *config.Config) {
-		gate, err := access.NewClients(t.Context(), l.file, demo.Token, limits.Policy{})
+		gate, err := access.NewClients(t.Context(), l.file, demo.Token, limits.Policy{Limits: limits.Limits{Subscriptions: 100}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +163,13 @@ func (l *live) write(t *testing.T, rights string) {
 // happens delivers an event about a contact.
 func (l *live) happens(t *testing.T, n int, eventType, contact string) {
 	t.Helper()
-	body := fmt.Sprintf(`{"event_id": "%032x", "event_type": %q, "subject_id": %s, "subject_type": "Contact", "created_at": "2026-11-29T10:00:00Z", "data": {"id": %s, "secret_note": "n%d"}}`, n, eventType, contact, contact, n)
+	l.sends(t, n, eventType, "Contact", contact, "2026-11-29T10:00:00Z", fmt.Sprintf(`{"id": %s, "secret_note": "n%d"}`, contact, n))
+}
+
+// sends delivers an event.
+func (l *live) sends(t *testing.T, n int, eventType, subjectType, subject, at, data string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"event_id": "%032x", "event_type": %q, "subject_id": %s, "subject_type": %q, "created_at": %q, "data": %s}`, n, eventType, subject, subjectType, at, data)
 	if status := l.deliver("academy", "hook-secret", body); status != http.StatusNoContent {
 		t.Fatalf("status %d", status)
 	}
@@ -190,7 +204,7 @@ func TestSubscription(t *testing.T) {
 	resumed.wants("contact.deleted")
 	resumed.wants("contact.waved")
 	resumed.quiet()
-	again := l.subscribe(t, `subscription { events(workspaceId: "101") { type } }`, "Authorization: Bearer "+l.key, "Last-Event-ID: 00000000000000000000000000000002")
+	again := l.subscribe(t, `subscription { events(workspaceId: "101", after: "00000000-0000-0000-0000-000000000001") { type } }`, "Authorization: Bearer "+l.key, "Last-Event-ID: 00000000000000000000000000000002")
 	again.wants("contact.waved")
 }
 
@@ -341,21 +355,27 @@ func TestManySubscriptions(t *testing.T) {
 	streams[0].quiet()
 }
 
-// TestDrainingServerEndsSubscriptions breaks the connection, so that clients connect to another server.
-func TestDrainingServerEndsSubscriptions(t *testing.T) {
+// runDemo runs a demo that stop ends.
+func runDemo(t *testing.T) (e *env, stop context.CancelCauseFunc, ended chan error) {
+	t.Helper()
 	cfg, err := config.Parse([]string{"--demo", "--listen=127.0.0.1:0", "--log-level=error"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancelCause(t.Context())
 	out, in := io.Pipe()
-	ended := make(chan error, 1)
+	ended = make(chan error, 1)
 	go func() { ended <- server.Run(ctx, cfg, new(slog.LevelVar), in) }()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &env{t: t, url: regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)}
+	return &env{t: t, url: regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)}, stop, ended
+}
+
+// TestDrainingServerEndsSubscriptions breaks the connection, so that clients connect to another server.
+func TestDrainingServerEndsSubscriptions(t *testing.T) {
+	e, stop, ended := runDemo(t)
 	s := e.subscribe(t, `subscription { events(workspaceId: "101") { id } }`)
 	waitForSubscriptions()
 	began := time.Now()
@@ -378,7 +398,7 @@ func TestSubscriptionsOfAClientAreLimited(t *testing.T) {
 	}
 	waitForSubscriptions()
 	more := l.subscribe(t, `subscription { events(workspaceId: "101") { id } }`, "Authorization: Bearer "+l.key)
-	more.wants("There are too many subscriptions at once: end one of them")
+	more.wants("There are too many subscriptions at once: end one of them", `"RATE_LIMITED"`)
 	streams[0].stop()
 	time.Sleep(300 * time.Millisecond)
 	again := l.subscribe(t, `subscription { events(workspaceId: "101") { type } }`, "Authorization: Bearer "+l.key)
@@ -417,4 +437,137 @@ func TestSlowSubscribers(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "The subscriber read too slowly and has missed events") || !strings.Contains(string(text), "event: complete") {
 		t.Errorf("%d bytes, %v, want the reason of the end", len(text), err)
 	}
+}
+
+// contactData is a contact in the format of a webhook.
+func contactData(id, name string) string {
+	return fmt.Sprintf(`{"id": %s, "public_id": "pubAda", "workspace_id": 101, "email_address": "ada@example.com", "first_name": %q, "tags": []}`, id, name)
+}
+
+// simulatedRecord returns a record of workspace 101 in the format of the REST API.
+func simulatedRecord(t *testing.T, path string) string {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, demo.BasePath+path, nil)
+	r.Host = "acme-academy"
+	r.Header.Set("User-Agent", "test")
+	r.Header.Set("Authorization", "Bearer "+demo.Token)
+	w := httptest.NewRecorder()
+	demo.New().ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Fatal(path, w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// TestSubjectsComeFromEvents counts the calls for subjects.
+func TestSubjectsComeFromEvents(t *testing.T) {
+	const query = `subscription { events(workspaceId: "101") { type subject { __typename id ... on Contact { firstName } ... on Order { rawId } } data } }`
+	gone := "3999999999"
+	for name, test := range map[string]struct {
+		event func(l *live)
+		calls []string
+		want  []string
+	}{
+		"complete": {func(l *live) {
+			l.sends(t, 10, "contact.updated", "Contact", ada, "2026-11-29T10:00:10Z", contactData(ada, "New"))
+		}, nil, []string{`"firstName":"New"`, `"first_name":"New"`}},
+		"a key is missing": {func(l *live) { l.happens(t, 10, "contact.updated", ada) }, []string{"acme-academy /contacts/" + ada}, []string{`"firstName":"Ada"`, `"secret_note":"n10"`}},
+		"older": {func(l *live) {
+			l.sends(t, 10, "contact.updated", "Contact", ada, "2026-11-29T09:00:00Z", contactData(ada, "Old"))
+		}, []string{"acme-academy /contacts/" + ada}, []string{`"firstName":"Ada"`, `"first_name":"Old"`}},
+		"deleted": {func(l *live) {
+			l.sends(t, 10, "contact.deleted", "Contact", gone, "2026-11-29T10:00:10Z", contactData(gone, "Gone"))
+		}, nil, []string{`"firstName":"Gone"`}},
+		"another kind": {func(l *live) {
+			order := strings.Replace(simulatedRecord(t, "/orders/50001"), "50001", gone, 1)
+			l.sends(t, 10, "order.deleted", "Order", gone, "2026-11-29T10:00:10Z", order)
+		}, []string{"acme-academy /orders/" + gone, "acme-academy /workspaces/101/orders"}, []string{`"__typename":"Order"`, `"rawId":"` + gone + `"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLive(t)
+			s := l.subscribe(t, query, "Authorization: Bearer "+l.key)
+			waitForSubscriptions()
+			l.sends(t, 1, "contact.updated", "Contact", ada, "2026-11-29T10:00:00Z", contactData(ada, "First"))
+			s.wants(`"firstName":"Ada"`, `"first_name":"First"`) // the first one shows that the client can read contacts
+			l.forget()
+			test.event(l)
+			s.wants(test.want...)
+			if calls := l.calls[demo.Token]; !slices.Equal(calls, test.calls) {
+				t.Errorf("calls %q, want %q", calls, test.calls)
+			}
+		})
+	}
+}
+
+// TestSubjectsNeedRights sends complete events to clients that cannot read contacts.
+func TestSubjectsNeedRights(t *testing.T) {
+	l := newLive(t, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
+		if strings.Contains(path, "contacts") {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		return false
+	}))
+	s := l.subscribe(t, `subscription { events(workspaceId: "101") { type subject { ... on Contact { firstName } } data } }`, "Authorization: Bearer "+l.key)
+	waitForSubscriptions()
+	for n, event := range []string{"contact.updated", "contact.deleted", "contact.updated"} {
+		l.sends(t, n+1, event, "Contact", ada, "2026-11-29T10:00:00Z", contactData(ada, "Hidden"))
+		if got := s.wants(`"subject":null`, `"data":null`, `"FORBIDDEN"`); strings.Contains(got.data, "Hidden") {
+			t.Error(got.data)
+		}
+	}
+}
+
+// TestDisconnectedApplicationsEndSubscriptions ends all subscriptions of a workspace.
+func TestDisconnectedApplicationsEndSubscriptions(t *testing.T) {
+	l := newLive(t)
+	all := l.subscribe(t, `subscription { events(workspaceId: "101") { type } }`, "Authorization: Bearer "+l.key)
+	some := l.subscribe(t, `subscription { events(workspaceId: "101", types: [CONTACT_UPDATED]) { type } }`, "Authorization: Bearer "+l.key)
+	waitForSubscriptions()
+	l.sends(t, 1, "platform_application.disconnected", "Platform::Application", "7", "2026-11-29T10:00:00Z", `{"id": 7}`)
+	all.wants("platform_application.disconnected")
+	for _, s := range []*subscription{all, some} {
+		s.wants(`"UNAUTHENTICATED"`, "connect it again")
+		if end := s.next(); end.event != "complete" {
+			t.Errorf("%+v", end)
+		}
+	}
+}
+
+// TestSubscriptionsOfInventedTokens subscribes with tokens that ClickFunnels does not know, and with one
+// that it revokes.
+func TestSubscriptionsOfInventedTokens(t *testing.T) {
+	d := &env{t: t, url: startDemo(t)}
+	const query = `subscription { events(workspaceId: "101") { type data subject { ... on Contact { firstName } } } }`
+	for _, headers := range [][]string{{"Authorization: Bearer invented"}, {"Authorization: Bearer invented", "Last-Event-ID: 00000000000000000000000000000001"}} {
+		s := d.subscribe(t, query, headers...)
+		if got := s.wants(`"UNAUTHENTICATED"`); strings.Contains(got.data, `"data":`) {
+			t.Error(got.data)
+		}
+		if end := s.next(); end.event != "complete" {
+			t.Errorf("%+v", end)
+		}
+	}
+	socket := d.dial(t)
+	socket.send(`{"type":"connection_init","payload":{"authorization":"Bearer invented"}}`)
+	socket.wants("connection_ack") // only ClickFunnels knows which tokens are valid
+	socket.subscribe("1", query)
+	socket.wants(`"id":"1","type":"error"`, `"UNAUTHENTICATED"`)
+
+	var revoked atomic.Bool
+	l := newLive(t, withFault(func(w http.ResponseWriter, _ *http.Request, _, _ string) bool {
+		if revoked.Load() {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		return revoked.Load()
+	}))
+	s := l.subscribe(t, query, "Authorization: Bearer "+l.key)
+	waitForSubscriptions()
+	l.happens(t, 1, "contact.updated", ada)
+	s.wants(`"secret_note":"n1"`)
+	revoked.Store(true)
+	l.happens(t, 2, "contact.updated", ada)
+	s.wants(`"subject":null`, `"data":null`, `"UNAUTHENTICATED"`)
+	again := l.subscribe(t, query, "Authorization: Bearer "+l.key)
+	again.wants(`"UNAUTHENTICATED"`)
 }

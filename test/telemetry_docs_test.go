@@ -19,6 +19,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/docstest"
+	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/internal/server"
@@ -65,6 +66,7 @@ func scrapeOfWork(t *testing.T) string {
 	e.ask(`{ workspaces: teams(first: 1) { nodes { workspaces { nodes { contacts { nodes { id } } } } } } }`)
 	e.ask(`{ workspace(id: "999") { name } }`)
 	e.ask(`{ nothing }`)
+	e.do(post(`{"query": "subscription { events(workspaceId: \"101\") { id } }"}`, "Accept: text/event-stream")(e))
 	e.ask(`{ teams { nodes { workspaces { nodes { ` + strings.Repeat("team { workspaces { nodes { ", 7) + "id" + strings.Repeat(" } } }", 7) + ` } } } } }`)
 	e.ask(`mutation { updateTeam(input: {id: "1", name: "New"}) { team { id } } }`)
 	hold.Lock()
@@ -77,7 +79,7 @@ func scrapeOfWork(t *testing.T) string {
 	}
 	e.waitForTelemetry() // until the log has the client that disconnected during its call
 	hold.Unlock()
-	status, text := e.admin(w, new(redis.Client).Metrics()...)(http.MethodGet, "/metrics", "")
+	status, text := e.admin(w, slices.Concat(new(redis.Client).Metrics(), gqlhttp.NewStreams(0).Metrics(), e.events.Metrics())...)(http.MethodGet, "/metrics", "")
 	if status != http.StatusOK {
 		t.Fatalf("want the metrics, got %d: %s", status, text)
 	}

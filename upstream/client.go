@@ -44,6 +44,7 @@ type common struct {
 	template       urlTemplate
 	userAgent      string
 	workspaceHosts workspaceHosts
+	readable       readable
 	observer       Observer
 }
 
@@ -63,6 +64,7 @@ func New(cfg Config) (*Client, error) {
 		template:       template,
 		userAgent:      agent,
 		workspaceHosts: newWorkspaceHosts(maxWorkspaceHosts),
+		readable:       newReadable(),
 		observer:       cfg.Observer,
 	}}, nil
 }
@@ -170,10 +172,12 @@ var onAccounts = Place{Subdomain: Accounts}
 
 // fetchRecord fetches a record.
 func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments ...string) (*T, error) {
-	var record *T
-	_, err := c.get(ctx, at.Subdomain, segments, Query{}, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
-		record, err = decodeRecord[T, P](body, c.projection)
-		return err
+	record, err := fetchSubject[T, P](ctx, c, at, segments, func() (record *T, err error) {
+		_, err = c.get(ctx, at.Subdomain, segments, Query{}, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+			record, err = decodeRecord[T, P](body, c.projection)
+			return err
+		})
+		return record, err
 	})
 	if err != nil {
 		return nil, c.ConcealRefusal(err)

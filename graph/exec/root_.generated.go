@@ -6837,12 +6837,14 @@ type Event {
   occurredAt: DateTime!
 
   """
-  Object that the event is about, as it is now. Null if it is deleted, if the caller may not see it, or if this schema has no type for it. Cost: 1 REST call.
+  Object that the event is about, as far as is known now. Null if the caller may not see it, or if this schema has no type for it. Also
+  null if the object is deleted and the event has too little of it. Cost: none if ` + "`" + `data` + "`" + ` is up to date and complete, else 1 REST call.
+  The first event about each type of object costs 1 REST call, and again after five minutes. A deleted object costs up to 2.
   """
   subject: Node @goField(forceResolver: true)
 
   """
-  Object at the time of the event, in the format of the REST API. Null if ` + "`" + `subject` + "`" + ` is null. Cost: 1 REST call, together with ` + "`" + `subject` + "`" + `.
+  Object at the time of the event, in the format of the REST API. Null if ` + "`" + `subject` + "`" + ` is null. Cost: as ` + "`" + `subject` + "`" + `.
   """
   data: JSON
 }

@@ -17,6 +17,8 @@ type Event struct {
 	OccurredAt time.Time
 	// Data is the record at the time of the event; nil if the caller may not see it.
 	Data jsontext.Value
+	// Current reports that Data is the record as far as is known now.
+	Current bool
 	// Ref is the record that the event is about, zero if there is none.
 	Ref upstream.Ref
 }

@@ -120,16 +120,6 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	return true, c.activate(ctx, r, f.JWT)
 }
 
-// HasWebhook reports whether a workspace, given by its raw id, has a webhook.
-func (c *Clients) HasWebhook(workspace string) bool {
-	for _, hook := range c.current.Load().webhooks {
-		if hook.Workspace == workspace {
-			return true
-		}
-	}
-	return false
-}
-
 // readSecrets reads the tokens and the secrets of webhooks, and adds them to a hash.
 func (f *file) readSecrets(sum hash.Hash) (tokens map[string]upstream.Token, err error) {
 	tokens = make(map[string]upstream.Token, len(f.Tokens))
@@ -226,6 +216,21 @@ func (c *Clients) Rights() (readOnly bool, policy limits.Policy, ok bool) {
 func (c *Clients) Webhook(name string) (hook webhooks.Webhook, ok bool) {
 	hook, ok = c.current.Load().webhooks[name]
 	return hook, ok
+}
+
+// WebhookOf returns a webhook of a workspace, given by its raw id: always the same one.
+func (c *Clients) WebhookOf(workspace string) (hook webhooks.Webhook, ok bool) {
+	for _, each := range c.Webhooks() {
+		if each.Workspace == workspace {
+			return each, true
+		}
+	}
+	return hook, false
+}
+
+// Webhooks returns a webhook of each workspace that has one.
+func (c *Clients) Webhooks() []webhooks.Webhook {
+	return c.current.Load().hooks
 }
 
 // find returns the caller that a client key or a JSON Web Token identifies, or nil. The lookup of

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -211,8 +212,9 @@ func validToken(text, from, noun string) (upstream.Token, error) {
 type roster struct {
 	entries  []entry
 	verifier *verifier
-	sessions *Caller // rights and limits of people who signed in; nil if they may do nothing
-	webhooks map[string]webhooks.Webhook
+	sessions *Caller                     // rights and limits of people who signed in; nil if they may do nothing
+	webhooks map[string]webhooks.Webhook // by name
+	hooks    []webhooks.Webhook          // the first one of each workspace
 }
 
 // exampleKey is the hash of the key in docs/auth.md.
@@ -290,6 +292,9 @@ func (r *roster) readWebhooks(all []webhook, tokens map[string]upstream.Token, o
 		}
 		hook.Secrets = w.read
 		r.webhooks[w.Name] = hook
+		if !slices.ContainsFunc(r.hooks, func(other webhooks.Webhook) bool { return other.Workspace == hook.Workspace }) {
+			r.hooks = append(r.hooks, hook)
+		}
 	}
 	return nil
 }

@@ -68,11 +68,12 @@ type Config struct {
 	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"enforce: reject what exceeds the limits below. measure: only log it, to find suitable values. --max-body is always enforced."`
 	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Maximum size of a request body, in bytes; at least 1."`
 	Limits     limits.Limits `group:"Limits" embed:""`
+	MaxStreams int           `group:"Limits" name:"max-streams" env:"FUNNELGRAPH_MAX_STREAMS" default:"10000" help:"Maximum number of subscriptions of all clients at once, and of WebSocket connections."`
 
 	AdminListen  string        `group:"Operations" name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Private address for /metrics, /debug/pprof/ and /log-level, such as 127.0.0.1:9090."`
 	LogFormat    string        `group:"Operations" name:"log-format" env:"FUNNELGRAPH_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
 	LogLevel     string        `group:"Operations" name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info (a line for each operation), warn or error. A PUT of /log-level on --admin-listen changes it while the server runs."`
-	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server, such as redis://user:password@host:6379/0. Replicas share the concurrency limits for ClickFunnels, the cache, persisted documents, idempotency keys and ended sessions through it. If the URL contains a password, use the environment variable or the configuration file: other users can read command-line arguments."`
+	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server, such as redis://user:password@host:6379/0. Replicas share the concurrency limits for ClickFunnels, the cache, persisted documents, idempotency keys, ended sessions and the events of webhooks through it. If the URL contains a password, use the environment variable or the configuration file: other users can read command-line arguments."`
 	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"Time after SIGTERM during which the server still accepts requests but /readyz fails, so that load balancers stop sending new ones. Ctrl-C skips the delay."`
 	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"Maximum time for shutdown, including --drain-delay. Requests that still run after it are aborted. A second signal ends the process at once."`
 
@@ -289,6 +290,9 @@ func (c *Config) checkServing(name func(string) setting) error {
 	}
 	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil && c.AdminListen != "" {
 		return fmt.Errorf("%s %q is not HOST:PORT, such as 127.0.0.1:9090 or :9090", name("admin-listen"), c.AdminListen)
+	}
+	if c.MaxStreams < 0 {
+		return fmt.Errorf("%s %d must not be negative; 0 is no limit", name("max-streams"), c.MaxStreams)
 	}
 	if c.MaxBody < 1 {
 		return fmt.Errorf("%s %d must be at least 1, in bytes", name("max-body"), c.MaxBody)

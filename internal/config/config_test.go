@@ -118,6 +118,8 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--cache-size", "0"}, want: "--cache-size"},
 		{args: []string{"--cache-size", "9999999999"}, want: "--cache-size"},
 		{args: []string{"--max-body", "0"}, want: "--max-body"},
+		{args: []string{"--max-streams=-1"}, want: "--max-streams -1 must not be negative"},
+		{args: []string{"--max-subscriptions=-1"}, want: "--max-subscriptions -1 must not be negative"},
 		{args: []string{"--max-depth=-1"}, want: "--max-depth -1 must not be negative"},
 		{args: []string{"--max-calls", "many"}, want: "--max-calls"},
 		{args: []string{"--request-timeout=-1s"}, want: "--request-timeout -1s must not be negative"},

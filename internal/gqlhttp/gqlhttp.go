@@ -73,18 +73,26 @@ type Config struct {
 	MaxBody int64
 	// LastEvent, if not nil, returns a context in which a subscription begins after the event with an id.
 	LastEvent func(ctx context.Context, id string) context.Context
+	// Streams counts subscriptions and connections. MayStream, if not nil, reports whether a client may
+	// have one more than are running.
+	Streams   *Streams
+	MayStream func(ctx context.Context, running int) bool
 	// Draining, if not nil, is closed when the server begins to end. Subscriptions end then.
 	Draining <-chan struct{}
 }
 
 // Handler returns an endpoint.
-func Handler(cfg Config) http.Handler { return &handler{Config: cfg} }
+func Handler(cfg Config) http.Handler {
+	if cfg.Streams == nil {
+		cfg.Streams = NewStreams(0)
+	}
+	return &handler{Config: cfg}
+}
 
 type handler struct {
 	Config
 	// flights are the queries in flight. Mutations are never shared.
 	flights flight.Group[flightKey, *content]
-	streams streams
 }
 
 // flightKey holds everything that a response depends on. operation is the request's exact body or
@@ -166,8 +174,8 @@ func (a *answer) post(ctx context.Context) {
 }
 
 func (a *answer) get(ctx context.Context) {
-	if strings.EqualFold(a.r.Header.Get("Upgrade"), "websocket") {
-		a.refuse(http.StatusBadRequest, "WebSockets are not supported. Send operations by POST. For subscriptions, accept "+eventStream+".")
+	if isConnection(a.r) {
+		a.hold(ctx)
 		return
 	}
 	started := graphql.Now()

@@ -12,12 +12,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 )
 
-const (
-	// maxStreams is the number of subscriptions of the server, and maxStreamsOfClient of one client.
-	maxStreams, maxStreamsOfClient = 10_000, 100
-	// streamWriteTimeout is how long a client may take to read an event.
-	streamWriteTimeout = 20 * time.Second
-)
+// streamWriteTimeout is how long a client may take to read an event.
+const streamWriteTimeout = 20 * time.Second
 
 // subscribe executes a subscription, and writes each response as an event.
 func (a *answer) subscribe(ctx context.Context, op *graphql.OperationContext) {
@@ -25,9 +21,9 @@ func (a *answer) subscribe(ctx context.Context, op *graphql.OperationContext) {
 		a.refuseOperation(ctx, op, http.StatusNotAcceptable, refusal("The response to a subscription is a stream of events: accept "+eventStream+".").Errors)
 		return
 	}
-	release, ok := a.streams.acquire(a.Scope(ctx))
+	release, ok := a.Streams.subscriptions.acquire(ctx, a.Scope(ctx), a.MayStream)
 	if !ok {
-		a.refuseOperation(ctx, op, http.StatusTooManyRequests, refusal("There are too many subscriptions at once: end one of them, or subscribe later.").Errors)
+		a.refuseOperation(ctx, op, http.StatusTooManyRequests, tooManyStreams().Errors)
 		return
 	}
 	defer release()

@@ -42,6 +42,9 @@ type Limits struct {
 	Timeout time.Duration `name:"request-timeout" env:"FUNNELGRAPH_REQUEST_TIMEOUT" default:"60s" help:"Maximum time for all REST calls of a request together. Fields that are not loaded by then are null, with the error UPSTREAM_TIMEOUT. The other fields are complete." yaml:"timeout"`
 	// Rate is the maximum number of requests of one client per minute.
 	Rate int `name:"rate-limit" env:"FUNNELGRAPH_RATE_LIMIT" default:"0" help:"Maximum number of requests per minute, for each client of the access file or each token. The burst size is a tenth of the limit." yaml:"rate"`
+	// Subscriptions is the maximum number of subscriptions of one client at once, and of its WebSocket
+	// connections.
+	Subscriptions int `name:"max-subscriptions" env:"FUNNELGRAPH_MAX_SUBSCRIPTIONS" default:"100" help:"Maximum number of subscriptions at once, for each client of the access file or each token, and of its WebSocket connections." yaml:"subscriptions"`
 }
 
 // Check returns an error of one line if a limit is negative.
@@ -51,7 +54,7 @@ func (l Limits) Check() error {
 		value int
 	}{
 		{"tokens", l.Tokens}, {"depth", l.Depth}, {"aliases", l.Aliases}, {"directives", l.Directives}, {"root-fields", l.RootFields},
-		{"rows", l.Rows}, {"complexity", l.Complexity}, {"objects", l.Objects}, {"calls", l.Calls}, {"rate", l.Rate}, {"timeout", int(l.Timeout)},
+		{"rows", l.Rows}, {"complexity", l.Complexity}, {"objects", l.Objects}, {"calls", l.Calls}, {"rate", l.Rate}, {"timeout", int(l.Timeout)}, {"subscriptions", l.Subscriptions},
 	} {
 		if limit.value < 0 {
 			return fmt.Errorf("the limit of %s must not be negative; 0 is no limit", limit.name)
@@ -99,6 +102,11 @@ func (p Policy) Exceeded(ctx context.Context, limit string, most int) func() {
 		return nil
 	}
 	return func() { p.report(ctx, limit, most+1, most) }
+}
+
+// AllowsStream reports whether a client with so many subscriptions may begin another one.
+func (p Policy) AllowsStream(ctx context.Context, running int) bool {
+	return p.enforce(ctx, "subscriptions", running+1, p.Subscriptions, "The client would have %d subscriptions; the limit is %d.") == nil
 }
 
 func (p Policy) report(ctx context.Context, limit string, value, most int) {

@@ -1,6 +1,6 @@
 // Package redis is the client of the Redis or Valkey server through which replicas share the
-// concurrency limits for ClickFunnels, cached responses, persisted documents, idempotency keys and
-// ended sessions. While Redis is slow or unreachable, each replica runs standalone. Only requests with
+// concurrency limits for ClickFunnels, cached responses, persisted documents, idempotency keys, ended
+// sessions and the events of webhooks. While Redis is slow or unreachable, each replica runs standalone. Only requests with
 // an idempotency key or with the code of an app then fail, because they must not be executed twice.
 package redis
 

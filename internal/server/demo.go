@@ -35,7 +35,7 @@ type Demo struct {
 	cfg   config.Config
 	parts Parts
 	// events are the events of the simulated API.
-	events *eventSource
+	events *Events
 	oauth  *demo.OAuth // nil without a public URL
 
 	resetting sync.Mutex
@@ -53,7 +53,7 @@ type demoRun struct {
 
 // NewDemo returns a demo that lasts until the context ends.
 func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
-	d := &Demo{ctx: ctx, cfg: cfg, parts: p, events: &eventSource{log: webhooks.NewLog(), isFed: func(string) bool { return true }}}
+	d := &Demo{ctx: ctx, cfg: cfg, parts: p, events: newEvents(ctx, nil, func(string) (hook webhooks.Webhook, ok bool) { return hook, true })}
 	if cfg.PublicURL != "" {
 		if err := d.offerSignIn(); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func (d *Demo) start() error {
 	}
 	cfg, p := d.cfg, d.parts
 	cfg.UpstreamURL = demo.Template(address)
-	p.reset, p.events = d.reset, d.events
+	p.reset, p.Events = d.reset, d.events
 	if d.oauth != nil {
 		p.authorize = http.StripPrefix(demoPrefix, d.oauth)
 	}
@@ -151,7 +151,7 @@ func (d *Demo) serveAPI(ctx context.Context) (address string, shut func(), err e
 func (d *Demo) receive(workspace int64, body []byte) {
 	event, err := webhooks.Parse(body, strconv.FormatInt(workspace, 10))
 	if err == nil {
-		err = d.events.log.Append(event)
+		err = d.events.feed.Publish(d.ctx, event)
 	}
 	if err != nil {
 		slog.Error("an event of the simulated API was lost", "error", err)

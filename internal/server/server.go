@@ -14,11 +14,9 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/cors"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -99,7 +97,7 @@ func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 		return err
 	}
 	defer flush(lasting)
-	p := Parts{Gate: gate, State: new(serving.State), Telemetry: telemetry.New(telemetry.Config{
+	p := Parts{Gate: gate, State: new(serving.State), Streams: gqlhttp.NewStreams(cfg.MaxStreams), Telemetry: telemetry.New(telemetry.Config{
 		Log: slog.Default(), Metrics: cfg.AdminListen != "", Traces: traces, Version: config.Version(),
 	})}
 	if cfg.TrustedFile != "" {
@@ -138,7 +136,7 @@ func newHandler(ctx context.Context, cfg config.Config, p *Parts) (http.Handler,
 		if err != nil {
 			return nil, err
 		}
-		p.stats, p.Redis = d.Stats, d.current.Load().redis
+		p.stats, p.Redis, p.Events = d.Stats, d.current.Load().redis, d.events
 		return d, nil
 	}
 	var err error
@@ -154,6 +152,7 @@ func newHandler(ctx context.Context, cfg config.Config, p *Parts) (http.Handler,
 			return nil, err
 		}
 	}
+	p.Events = NewEvents(ctx, p.Gate, p.Client, p.Redis)
 	p.stats = p.Client.Stats
 	return Handler(cfg, *p), nil
 }
@@ -166,9 +165,10 @@ type Parts struct {
 	Redis     *redis.Client      // nil without --redis-url
 	SignIn    *signin.Server     // nil if people cannot sign in
 	State     *serving.State
+	Streams   *gqlhttp.Streams // nil for streams of its own
 	Telemetry *telemetry.Telemetry
 
-	events    *eventSource           // nil for a source of its own
+	Events    *Events                // nil without events
 	reset     http.HandlerFunc       // resets the demo's data; nil without the demo
 	authorize http.Handler           // the pages of the demo's OAuth server; nil without the demo
 	stats     func() transport.Stats // statistics of the client
@@ -227,10 +227,14 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 		if caller.Place.Subdomain != "" {
 			client.Learn(caller.Place)
 		}
+		var events graph.Events
+		if p.Events != nil {
+			events = p.Events
+		}
 		return graph.Session{
 			Client: client, Calls: caller.Policy.Allow(ctx),
 			Viewer:  graph.Viewer{Name: caller.Policy.Client, ReadOnly: caller.ReadOnly},
-			Events:  p.events,
+			Events:  events,
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)
@@ -255,9 +259,6 @@ const (
 // Handler wires the HTTP handlers: CORS → telemetry → access → explain → GraphQL. The explorer is
 // served beside them.
 func Handler(cfg config.Config, p Parts) http.Handler {
-	if p.events == nil {
-		p.events = newEvents(p.Gate)
-	}
 	operations := gqlhttp.Handler(gqlhttp.Config{
 		Executor:  newExecutor(cfg, p),
 		Scope:     func(ctx context.Context) any { return access.From(ctx).Key() },
@@ -271,6 +272,8 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		Replayed:  func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
 		InParts:   graph.InParts,
 		LastEvent: graph.LastEvent,
+		Streams:   p.Streams,
+		MayStream: func(ctx context.Context, running int) bool { return access.From(ctx).Policy.AllowsStream(ctx, running) },
 		Draining:  p.State.Draining(),
 		MaxBody:   cfg.MaxBody,
 	})
@@ -289,12 +292,15 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		guarded = p.SignIn.Authenticate(guarded)
 		mux.Handle(signInPath, signInHandler(p))
 	}
-	mux.Handle(Endpoint, p.Telemetry.Handler(guarded))
+	mux.Handle(Endpoint, &gqlhttp.WebSocket{
+		Operations: p.Telemetry.Handler(guarded), Connections: guarded, Hosts: publicHosts(cfg.PublicURL),
+		MaxMessage: cfg.MaxBody, Draining: p.State.Draining(),
+	})
 	if cfg.Introspection && !cfg.TrustedOnly { // clients that cannot introspect must not read it here either
 		mux.Handle("GET "+schemaFile, guarded)
 	}
-	if clients, ok := p.Gate.(*access.Clients); ok {
-		mux.Handle("POST "+webhooks.Path, &webhooks.Receiver{Find: clients.Webhook, Handle: handleEvent(p), MaxBody: cfg.MaxBody})
+	if clients, ok := p.Gate.(*access.Clients); ok && p.Events != nil {
+		mux.Handle("POST "+webhooks.Path, p.Events.receiver(clients, cfg.MaxBody))
 	}
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(Endpoint, p.SignIn != nil))
@@ -310,21 +316,13 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	return withCORS(cfg, mux)
 }
 
-// handleEvent returns a handler of events. It drops the cached responses of their workspace before
-// subscribers get them.
-func handleEvent(p Parts) func(context.Context, webhooks.Webhook, webhooks.Event) error {
-	return func(ctx context.Context, hook webhooks.Webhook, e webhooks.Event) error {
-		ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
-		defer cancel()
-		if err := p.Client.WithToken(hook.Token).Changed(ctx, hook.Workspace); err != nil {
-			return err
-		}
-		return p.events.log.Append(e)
+// publicHosts returns the host of the public URL, if there is one.
+func publicHosts(publicURL string) []string {
+	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
+		return []string{u.Host}
 	}
+	return nil
 }
-
-// webhookTimeout limits the processing of an event, which can look its workspace up.
-const webhookTimeout = 5 * time.Second
 
 // newKeys returns the idempotency keys of this process, or of all replicas if they share Redis.
 func newKeys(p Parts) *idempotency.Keys {
@@ -362,9 +360,9 @@ func withCORS(cfg config.Config, next http.Handler) http.Handler {
 
 // serveAdmin starts the admin endpoints.
 func serveAdmin(ctx context.Context, address string, p Parts, level *slog.LevelVar) (shut func(), err error) {
-	var metrics []prometheus.Collector
+	metrics := append(p.Streams.Metrics(), p.Events.Metrics()...)
 	if p.Redis != nil {
-		metrics = p.Redis.Metrics()
+		metrics = append(metrics, p.Redis.Metrics()...)
 	}
 	_, shut, err = serveSeparately(ctx, address, p.Telemetry.Admin(p.stats, level, metrics...))
 	return shut, err

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -90,7 +91,10 @@ type Drain struct {
 // Serve serves on the listener until the context ends, and then drains. It returns an error if it
 // cannot serve, or if it had to cut off requests.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, state *State, drain Drain) error {
+	var handlers sync.WaitGroup
 	server := New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
 		if state.ending.Load() {
 			w.Header().Set("Connection", "close")
 		}
@@ -117,9 +121,18 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, state *St
 		case <-time.After(min(drain.Delay, drain.Timeout)):
 		}
 	}
-	if err := server.Shutdown(ending); err != nil {
+	ended := make(chan struct{})
+	if server.Shutdown(ending) == nil {
+		go func() {
+			handlers.Wait() // those of WebSockets go on, because they have taken over their connections
+			close(ended)
+		}()
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-ending.Done():
 		_ = server.Close()
 		return fmt.Errorf("requests were cut off after %s", drain.Timeout)
 	}
-	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -152,6 +153,15 @@ const maxRequestID = 128
 // Apply makes an executor report its responses. client returns the name of an operation's client;
 // empty if it has none.
 func (t *Telemetry) Apply(e *executor.Executor, client func(context.Context) string) {
+	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		if o := operationOf(ctx); o != nil && graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription {
+			o.mu.Lock()
+			o.client = client(ctx) // it may end without a response
+			o.identify(ctx)
+			o.mu.Unlock()
+		}
+		return next(ctx)
+	})
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		response := next(ctx)
 		if o := operationOf(ctx); o != nil && response != nil {

@@ -31,6 +31,11 @@ type Event struct {
 	Data jsontext.Value `json:"data,omitempty"`
 	// IsV1 reports whether a deprecated endpoint sent the event. Data then has another shape.
 	IsV1 bool `json:"isV1,omitempty"`
+	// Late reports that no webhook brought the event, so that it was found after later ones. No
+	// subscription can begin after it.
+	Late bool `json:"late,omitempty"`
+	// Superseded reports that a newer event about the same record is known. Data is out of date then.
+	Superseded bool `json:"-"`
 }
 
 // delivery is the body of a delivery (clickfunnels-api.md §7).
@@ -60,6 +65,11 @@ func Parse(body []byte, workspace string) (Event, error) {
 	if err := json.Unmarshal(body, &d, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return Event{}, errMalformed
 	}
+	return d.event(workspace)
+}
+
+// event returns the event of a delivery.
+func (d delivery) event(workspace string) (Event, error) {
 	id, ok := eventID(d.EventID)
 	subject := idOf(d.SubjectID)
 	switch {

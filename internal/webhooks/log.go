@@ -14,8 +14,6 @@ var (
 	ErrOutsideWindow = errors.New("the event is not kept any more: load what you show, and subscribe without it")
 	// ErrTooSlow means that a follower has missed events, because it read too slowly.
 	ErrTooSlow = errors.New("the subscriber read too slowly and has missed events: load what it shows, and subscribe again")
-	// ErrTooManyEvents means that more events arrived in two days than a process remembers.
-	ErrTooManyEvents = errors.New("too many events in two days")
 )
 
 const (
@@ -24,9 +22,11 @@ const (
 	// maxKept and maxKeptBytes limit the events that are kept for a workspace.
 	maxKept      = 1000
 	maxKeptBytes = 8 << 20
-	// maxWorkspaces limits the workspaces with kept events.
+	// maxWorkspaces limits the workspaces with kept events, and maxBytes all kept events together.
 	maxWorkspaces = 1000
-	// maxIDs limits the remembered ids of events.
+	maxBytes      = 128 << 20
+	// maxIDs limits the remembered ids of events. Beyond it, an event that ClickFunnels delivers again can
+	// count twice.
 	maxIDs = 500_000
 )
 
@@ -35,6 +35,7 @@ const (
 type Log struct {
 	mu         sync.Mutex
 	workspaces map[string]*window
+	bytes      int
 	// seen holds when the id of an event can be forgotten, and order the ids in that order.
 	seen  map[string]time.Time
 	order []string
@@ -55,28 +56,36 @@ func NewLog() *Log {
 }
 
 // Append adds an event, unless the log has had it in the last two days.
-func (l *Log) Append(e Event) error {
+func (l *Log) Append(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.forget(now)
 	id := e.Workspace + " " + e.ID
 	if _, known := l.seen[id]; known {
-		return nil
-	}
-	if len(l.seen) >= maxIDs {
-		return ErrTooManyEvents
+		return
 	}
 	l.seen[id] = now.Add(retention)
 	l.order = append(l.order, id)
-	l.window(e.Workspace, now).add(e)
-	return nil
+	w := l.window(e.Workspace, now)
+	l.bytes += w.add(e)
+	for l.bytes > maxBytes && len(l.workspaces) > 1 {
+		l.drop()
+	}
 }
 
-// forget removes the ids that have expired.
+// Knows reports whether the log has had an event in the last two days.
+func (l *Log) Knows(workspace, id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, known := l.seen[workspace+" "+id]
+	return known
+}
+
+// forget removes the ids that have expired, and makes room for another one.
 func (l *Log) forget(now time.Time) {
 	n := 0
-	for n < len(l.order) && now.After(l.seen[l.order[n]]) {
+	for n < len(l.order) && (now.After(l.seen[l.order[n]]) || len(l.seen) >= maxIDs) {
 		delete(l.seen, l.order[n])
 		n++
 	}
@@ -106,13 +115,39 @@ func (l *Log) drop() {
 			oldest = id
 		}
 	}
-	w := l.workspaces[oldest]
-	w.first, w.events = w.first+len(w.events)+1, nil
-	close(w.changed)
-	delete(l.workspaces, oldest)
+	l.close(oldest)
 }
 
-func (w *window) add(e Event) {
+// Gap drops all windows, because events are missing. Followers find that they have missed them.
+func (l *Log) Gap() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.workspaces {
+		l.close(id)
+	}
+}
+
+// close drops the window of a workspace. The mutex is held.
+func (l *Log) close(workspace string) {
+	w := l.workspaces[workspace]
+	l.bytes -= w.bytes
+	w.first, w.events, w.bytes = w.first+len(w.events)+1, nil, 0
+	close(w.changed)
+	delete(l.workspaces, workspace)
+}
+
+// add appends an event. It returns by how much the window's bytes have grown.
+func (w *window) add(e Event) int {
+	before := w.bytes
+	for i := range w.events {
+		switch other := &w.events[i]; {
+		case e.SubjectID == "" || other.SubjectID != e.SubjectID || other.SubjectType != e.SubjectType:
+		case other.OccurredAt.After(e.OccurredAt):
+			e.Superseded = true
+		default:
+			other.Superseded = true
+		}
+	}
 	w.events, w.bytes = append(w.events, e), w.bytes+len(e.Data)
 	for len(w.events) > maxKept || w.bytes > maxKeptBytes && len(w.events) > 1 {
 		w.bytes -= len(w.events[0].Data)
@@ -122,6 +157,7 @@ func (w *window) add(e Event) {
 	}
 	close(w.changed)
 	w.changed = make(chan struct{})
+	return w.bytes - before
 }
 
 // Follow returns a follower of the events of a workspace from now on, or after the event with an id. It
@@ -134,7 +170,7 @@ func (l *Log) Follow(workspace, after string) (*Follower, error) {
 	if after != "" {
 		id, _ := eventID(after)
 		i := slices.IndexFunc(w.events, func(e Event) bool { return e.ID == id })
-		if i < 0 {
+		if i < 0 || w.events[i].Late {
 			return nil, ErrOutsideWindow
 		}
 		next = w.first + i + 1

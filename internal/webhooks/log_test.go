@@ -20,9 +20,7 @@ func event(workspace string, n int) Event {
 func appendAll(t *testing.T, l *Log, workspace string, from, to int) {
 	t.Helper()
 	for n := from; n < to; n++ {
-		if err := l.Append(event(workspace, n)); err != nil {
-			t.Fatal(err)
-		}
+		l.Append(event(workspace, n))
 	}
 }
 
@@ -74,9 +72,16 @@ func TestLogIsBounded(t *testing.T) {
 	large.Data = make(jsontext.Value, maxKeptBytes)
 	for n := range 3 {
 		large.ID = fmt.Sprintf("%032x", n)
-		if err := l.Append(large); err != nil || len(l.workspaces["102"].events) != 1 {
-			t.Errorf("%d events, %v", len(l.workspaces["102"].events), err)
+		if l.Append(large); len(l.workspaces["102"].events) != 1 {
+			t.Errorf("%d events", len(l.workspaces["102"].events))
 		}
+	}
+	for n := range 2 * maxBytes / maxKeptBytes {
+		large.Workspace = fmt.Sprint(200 + n)
+		l.Append(large)
+	}
+	if want := maxBytes / maxKeptBytes; len(l.workspaces) != want || l.bytes != maxBytes {
+		t.Errorf("%d workspaces with %d bytes, want %d", len(l.workspaces), l.bytes, want)
 	}
 	idle := follow(t, l, "103", "")
 	for n := range maxWorkspaces {
@@ -103,4 +108,31 @@ func TestIDsAreForgotten(t *testing.T) {
 			t.Errorf("%+v, %v, %d ids", e, err, len(l.seen))
 		}
 	})
+}
+
+func TestManyIDsMakeRoom(t *testing.T) {
+	l := NewLog()
+	appendAll(t, l, "101", 0, maxIDs+10)
+	if len(l.seen) != maxIDs || len(l.order) != maxIDs || l.Knows("101", event("101", 0).ID) || !l.Knows("101", event("101", maxIDs).ID) {
+		t.Errorf("%d ids, %d in order", len(l.seen), len(l.order))
+	}
+}
+
+// TestOlderEventsAreSuperseded appends events about one record out of order.
+func TestOlderEventsAreSuperseded(t *testing.T) {
+	l := NewLog()
+	f := follow(t, l, "101", "")
+	for n, at := range []int{2, 1, 3, 3} {
+		e := event("101", n)
+		e.SubjectType, e.SubjectID, e.OccurredAt = "Contact", "7", time.Unix(int64(at), 0)
+		l.Append(e)
+		e = event("101", 10+n) // another record
+		e.SubjectType, e.SubjectID, e.OccurredAt = "Contact", fmt.Sprint(100+n), time.Unix(0, 0)
+		l.Append(e)
+	}
+	for _, want := range []bool{true, false, true, false, true, false, false, false} { // the last of the same time is the newest
+		if e, err := f.Next(t.Context()); err != nil || e.Superseded != want {
+			t.Errorf("event %s of %s: superseded %t, want %t; %v", e.ID, e.OccurredAt, e.Superseded, want, err)
+		}
+	}
 }

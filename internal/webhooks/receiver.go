@@ -47,6 +47,8 @@ type Receiver struct {
 	// Handle processes an event. It may get the same event several times. If it fails, ClickFunnels
 	// delivers the event again. It must be safe for concurrent use.
 	Handle func(ctx context.Context, hook Webhook, e Event) error
+	// Received, if not nil, is called with the status of each response.
+	Received func(status int)
 	// MaxBody limits the body of a delivery, in bytes.
 	MaxBody int64
 
@@ -76,10 +78,22 @@ func (r *Receiver) warnOfSignature(ctx context.Context, name string) {
 // is processed, so that ClickFunnels delivers it again if this process ends before that.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	status, text := r.receive(w, request)
+	if r.Received != nil {
+		r.Received(status)
+	}
+	if status == http.StatusNoContent {
+		w.WriteHeader(status)
+		return
+	}
+	http.Error(w, text, status)
+}
+
+// receive processes a request. It returns the status and the text of the response.
+func (r *Receiver) receive(w http.ResponseWriter, request *http.Request) (status int, text string) {
 	hook, ok := r.Find(request.PathValue("name"))
 	if !ok {
-		http.Error(w, "There is no such webhook.", http.StatusNotFound)
-		return
+		return http.StatusNotFound, "There is no such webhook."
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, r.MaxBody))
 	if err != nil {
@@ -87,29 +101,24 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		if _, isLarge := errors.AsType[*http.MaxBytesError](err); isLarge {
 			status = http.StatusRequestEntityTooLarge
 		}
-		http.Error(w, "The body cannot be read, or is too large.", status)
-		return
+		return status, "The body cannot be read, or is too large."
 	}
 	if !isSigned(request.Header, hook.Secrets, body, time.Now()) {
 		r.warnOfSignature(request.Context(), hook.Name)
-		http.Error(w, "The signature or its timestamp is not valid.", http.StatusUnauthorized)
-		return
+		return http.StatusUnauthorized, "The signature or its timestamp is not valid."
 	}
 	event, err := Parse(body, hook.Workspace)
 	switch {
 	case errors.Is(err, errOtherWorkspace):
 		slog.WarnContext(request.Context(), "a webhook was sent an event of another workspace", "webhook", hook.Name)
-		http.Error(w, "The event belongs to another workspace.", http.StatusForbidden)
-		return
+		return http.StatusForbidden, "The event belongs to another workspace."
 	case err != nil:
 		slog.WarnContext(request.Context(), "a webhook sent a body that is not an event", "webhook", hook.Name)
-		http.Error(w, "The body is not an event of ClickFunnels.", http.StatusBadRequest)
-		return
+		return http.StatusBadRequest, "The body is not an event of ClickFunnels."
 	}
 	if err := r.Handle(request.Context(), hook, event); err != nil {
 		slog.ErrorContext(request.Context(), "an event could not be processed", "webhook", hook.Name, "type", event.Type, "error", err)
-		http.Error(w, "The event could not be processed. Deliver it again.", http.StatusServiceUnavailable)
-		return
+		return http.StatusServiceUnavailable, "The event could not be processed. Deliver it again."
 	}
-	w.WriteHeader(http.StatusNoContent)
+	return http.StatusNoContent, ""
 }

@@ -66,7 +66,8 @@ func TestDocsJavaScriptRuns(t *testing.T) {
 			}
 			url := serve(t, binary, flags...)
 			local := strings.Replace(url, "127.0.0.1", "localhost", 1)
-			if got := node(t, strings.NewReplacer("http://127.0.0.1:8080", url, "http://localhost:8080", local).Replace(module.String())); got != want.String() {
+			socket := strings.Replace(url, "http", "ws", 1)
+			if got := node(t, strings.NewReplacer("http://127.0.0.1:8080", url, "http://localhost:8080", local, "ws://127.0.0.1:8080", socket).Replace(module.String())); got != want.String() {
 				t.Errorf("printed:\n%s\nwant:\n%s", got, want.String())
 			}
 		})

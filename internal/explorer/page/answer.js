@@ -33,11 +33,16 @@ export async function fetcher(params, options) {
   const stopped = new AbortController();
   const request = { ...params, variables, operationName: operation.name?.value };
   const send = async (url, init) => measured(await fetch(url, { ...init, ...(operation.operation !== 'mutation' && { signal: stopped.signal }) }), facts);
+  const update = () => stopped.signal.aborted || show({ ...facts, ms: performance.now() - began });
+  const live = (state) => {
+    facts.live = state;
+    update();
+  };
   const results =
     operation.operation === 'subscription'
-      ? events(send, request, { ...headers, ...options?.headers })
+      ? events(send, request, { ...headers, ...options?.headers }, stopped.signal, live)
       : await GraphiQL.createFetcher({ url: endpoint, headers: { ...headers, 'X-Funnelgraph-Explain': '1' }, fetch: send })(request, options);
-  const parts = watched(results, facts, () => stopped.signal.aborted || show({ ...facts, ms: performance.now() - began }));
+  const parts = watched(results, facts, update);
   // GraphiQL stops an operation by return(), which a generator takes only between its parts.
   return {
     [Symbol.asyncIterator]: () => ({
@@ -46,6 +51,7 @@ export async function fetcher(params, options) {
         return stopped.signal.aborted ? { done: true } : part;
       },
       return: async () => {
+        if (facts.live) live();
         stopped.abort();
         return { done: true };
       },
@@ -53,28 +59,72 @@ export async function fetcher(params, options) {
   };
 }
 
-// events reads the events of a subscription: GraphiQL's own fetcher needs a WebSocket for them.
-async function* events(send, request, headers) {
-  const response = await send(endpoint, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream', ...headers },
-    body: JSON.stringify(request),
-  });
-  let text = '';
-  for await (const chunk of chunksOf(response.body.pipeThrough(new TextDecoderStream()))) {
-    const all = (text + chunk).split('\n\n');
-    text = all.pop();
-    for (const event of all) {
-      const data = event.match(/^data: (.+)$/m);
-      if (data) yield JSON.parse(data[1]);
+// events reads the events of a subscription: GraphiQL's own fetcher needs a WebSocket for them. It
+// connects again when the connection breaks, and goes on after the last event.
+async function* events(send, request, headers, signal, live) {
+  const body = JSON.stringify(request);
+  const sent = new Headers({ 'Content-Type': 'application/json', Accept: 'text/event-stream', ...headers });
+  const seen = new Set(); // the server can repeat events
+  for (let wait = firstWait, complete = false; ; ) {
+    const began = performance.now();
+    const response = await send(endpoint, { method: 'POST', headers: sent, body }).catch(() => null); // no network
+    if (response && !passing.includes(response.status)) {
+      if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) { // refused before the stream began
+        yield await response.json();
+        return live();
+      }
+      live('Live');
+      for await (const event of eventsOf(response.body)) {
+        const [id, name, data] = ['id', 'event', 'data'].map((field) => event.match(new RegExp(`^${field}: (.+)$`, 'm'))?.[1]);
+        complete ||= name === 'complete';
+        if (!data || seen.has(id)) continue;
+        if (id) {
+          seen.add(id);
+          sent.set('Last-Event-ID', id);
+        }
+        const result = JSON.parse(data);
+        if (!result.data && result.errors?.every(({ extensions }) => passingCodes.includes(extensions?.code))) {
+          complete = false;
+          break;
+        }
+        yield result;
+      }
     }
+    if (complete || signal.aborted) return live();
+    live('Reconnecting…');
+    if (performance.now() - began > longestWait) wait = firstWait; // the connection had been stable
+    await pause(wait * (0.75 + Math.random() / 2), signal);
+    wait = Math.min(2 * wait, longestWait);
   }
-  if (text.trim().startsWith('{')) yield JSON.parse(text); // refused before the stream began
 }
 
-async function* chunksOf(stream) { // Safari cannot iterate over streams
-  const reader = stream.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+// passing are the statuses of refusals that may pass, and passingCodes the codes of their errors.
+const passing = [429, 502, 503, 504];
+const passingCodes = ['RATE_LIMITED', 'UPSTREAM_TIMEOUT', 'UPSTREAM_UNAVAILABLE'];
+const [firstWait, longestWait] = [1000, 30000]; // milliseconds
+
+// pause waits for a time. It ends early when the browser is online again, and when the signal aborts.
+const pause = (time, signal) =>
+  new Promise((resolve) => {
+    const over = new AbortController();
+    const end = () => {
+      over.abort();
+      resolve();
+    };
+    setTimeout(end, time);
+    addEventListener('online', end, { signal: over.signal });
+    signal.addEventListener('abort', end, { signal: over.signal });
+  });
+
+async function* eventsOf(stream) { // Safari cannot iterate over streams
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const read = () => reader.read().catch(() => ({ done: true })); // the connection broke
+  let text = '';
+  for (let part = await read(); !part.done; part = await read()) {
+    const all = (text + part.value).split('\n\n');
+    text = all.pop();
+    yield* all;
+  }
 }
 
 // operationOf returns the operation of the request. GraphiQL notices edits late, so it may still
@@ -124,7 +174,7 @@ async function* watched(results, facts, show) {
       yield result;
     }
   } catch (failure) { // no network, or no JSON
-    Object.assign(facts, { errors: facts.errors + 1, more: false });
+    Object.assign(facts, { errors: facts.errors + 1, more: false, live: undefined });
     show();
     yield { errors: [{ message: `The answer could not be read: ${failure.message}` }] };
   }
@@ -137,7 +187,7 @@ const size = (n) => (n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1000).toFixed(1)} k
 export function AnswerFacts() {
   const answer = useAnswer();
   if (!answer) return h('div', { className: 'facts', role: 'status' }, 'No answer yet');
-  const { status, errors, more, bytes } = answer;
+  const { status, errors, more, bytes, live } = answer;
   return h(
     'div',
     { className: 'facts', role: 'status' },
@@ -146,5 +196,6 @@ export function AnswerFacts() {
     h('span', null, ms(answer.ms)),
     h('span', null, size(bytes)),
     more && h('span', null, 'more to come'),
+    live && h('span', null, live),
   );
 }

@@ -1,40 +1,12 @@
 // Relay: the compiler accepts the schema unchanged. The runtime paginates, refetches by
 // id, and updates its store.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import test, { after } from "node:test";
-import { fileURLToPath } from "node:url";
-import compiler from "relay-compiler";
+import test from "node:test";
 import relay from "relay-runtime";
-import { largeWorkspace, recorder, schemaFile, url } from "./funnelgraph.mjs";
+import { largeWorkspace, recorder, url } from "./funnelgraph.mjs";
+import { artifact, compiled } from "./relay.mjs";
 
 const { commitMutation, createOperationDescriptor, Environment, fetchQuery, getRequest, getSingularSelector, Network, RecordSource, Store } = relay;
-
-const project = mkdtempSync(join(tmpdir(), "funnelgraph-relay-"));
-after(() => rmSync(project, { recursive: true }));
-
-mkdirSync(join(project, "artifacts"));
-cpSync(fileURLToPath(schemaFile), join(project, "schema.graphql"));
-cpSync(fileURLToPath(new URL("relay", import.meta.url)), join(project, "src"), { recursive: true });
-writeFileSync(
-  join(project, "relay.config.json"),
-  JSON.stringify({
-    src: "src",
-    schema: "schema.graphql",
-    artifactDirectory: "artifacts",
-    language: "javascript",
-    eagerEsModules: false,
-    noSourceControl: true,
-    requireCustomScalarTypes: true,
-    customScalarTypes: { DateTime: "string", Decimal: "string", JSON: "unknown" },
-  }),
-);
-const compiled = spawnSync(compiler, { cwd: project, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
-const artifact = (name) => createRequire(join(project, "artifacts/"))(`./${name}.graphql`);
 
 test("the compiler accepts the schema without warnings", () => {
   assert.equal(compiled.status, 0, compiled.stdout + compiled.stderr);
