@@ -63,16 +63,19 @@ func follow(ctx context.Context, workspace string, after *string, match func(*mo
 	if source == nil {
 		return nil, badInput("This server gets no events: its access file has no webhooks.")
 	}
+	running, _ := ctx.Value(streamKey{}).(*stream)
 	from := lastEventOf(ctx) // a client that connects again sends the same arguments again
 	if from == "" && after != nil {
 		from = *after
+	}
+	if running.isProbe {
+		from = ""
 	}
 	next, err := source.Follow(ctx, workspace, from)
 	if err != nil {
 		return nil, badInput("%s", sentence(err.Error()))
 	}
 	events := make(chan *model.Event)
-	running, _ := ctx.Value(streamKey{}).(*stream)
 	go func() {
 		defer close(events)
 		running.fail(pump(ctx, workspace, next, match, events))

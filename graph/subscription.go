@@ -29,6 +29,8 @@ type stream struct {
 	field  *field // the only root field
 	begin  beginner
 	events <-chan *model.Event
+	// isProbe makes the source begin now, whatever the arguments say.
+	isProbe bool
 	// checked is when the caller was last seen to have access.
 	checked time.Time
 
@@ -118,8 +120,8 @@ func (s *stream) next(ctx context.Context) *graphql.Response {
 func (s *stream) recheck(ctx context.Context) *graphql.Response {
 	probing, stop := context.WithCancel(ctx)
 	defer stop()
-	again := &stream{schema: s.schema, plan: s.plan, field: s.field, begin: s.begin}
-	refused := again.start(LastEvent(probing, ""))
+	again := &stream{schema: s.schema, plan: s.plan, field: s.field, begin: s.begin, isProbe: true}
+	refused := again.start(probing)
 	s.checked = time.Now()
 	if refused == nil || !isFinal(refused.Errors) {
 		return nil
@@ -160,6 +162,8 @@ func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] 
 
 // answer loads and writes the response to an event.
 func (s *stream) answer(ctx context.Context, event *model.Event) *graphql.Response {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the deadline of the calls would outlive the event
 	if event.Current {
 		ctx = upstream.WithSubject(ctx, event.Ref, event.Data)
 	}

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -21,5 +23,30 @@ func TestChecksThatCannotTell(t *testing.T) {
 	}
 	if isFinal(nil) {
 		t.Error("no error ends a subscription")
+	}
+}
+
+// keptEvents keeps no event.
+type keptEvents struct{}
+
+func (keptEvents) Follow(_ context.Context, _, after string) (next func(context.Context) (Event, error), err error) {
+	if after != "" {
+		return nil, errors.New("the event is not kept any more")
+	}
+	return func(ctx context.Context) (Event, error) { return Event{}, context.Cause(ctx) }, nil
+}
+
+// TestChecksDoNotContinue checks a subscription whose first event is not kept any more. It has moved on.
+func TestChecksDoNotContinue(t *testing.T) {
+	after := "x"
+	for _, isProbe := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.WithValue(context.WithValue(t.Context(), eventsKey{}, Events(keptEvents{})), streamKey{}, &stream{isProbe: isProbe}))
+		events, err := follow(LastEvent(ctx, "y"), "101", &after, nil)
+		if cancel(); (err == nil) != isProbe {
+			t.Errorf("check %t: %v", isProbe, err)
+		}
+		if isProbe {
+			<-events
+		}
 	}
 }

@@ -410,3 +410,19 @@ func TestDrainingServerClosesWebSockets(t *testing.T) {
 		t.Errorf("the server ends after %s with %v", time.Since(began), err)
 	}
 }
+
+// TestAnyTextReachesSubscribers sends an event with text that is not UTF-8.
+func TestAnyTextReachesSubscribers(t *testing.T) {
+	l := newLive(t)
+	socket := l.open(t, l.key)
+	const query = `subscription { events(workspaceId: "101") { id data } }`
+	socket.subscribe("1", query)
+	s := l.subscribe(t, query, "Authorization: Bearer "+l.key)
+	waitForSubscriptions()
+	l.sends(t, 1, "contact.updated", "Contact", ada, "2026-11-29T10:00:00Z", `{"id": `+ada+`, "note": "`+"\xff"+`"}`)
+	l.happens(t, 2, "contact.updated", ada)
+	for _, n := range []string{"1", "2"} {
+		s.wants("0000" + n + `"`)
+		socket.wants("0000" + n + `"`)
+	}
+}

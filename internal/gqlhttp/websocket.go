@@ -42,6 +42,10 @@ const (
 	initTimeout = 10 * time.Second
 	// maxOperations is the number of operations of a connection that run at once.
 	maxOperations = 200
+	// maxInit limits messages of clients that have not sent their credential, in bytes.
+	maxInit = 16 << 10
+	// minRate is the rate at which a client must be able to read large messages, in bytes a second.
+	minRate = 64 << 10
 	// minCompressed is the size of messages that are worth a compression, in bytes.
 	minCompressed = 1024
 )
@@ -95,7 +99,7 @@ func (s *WebSocket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // it has responded
 	}
 	defer func() { _ = conn.CloseNow() }()
-	conn.SetReadLimit(s.MaxMessage)
+	conn.SetReadLimit(maxInit)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	c := &connection{WebSocket: s, conn: conn, ctx: ctx, cancel: cancel, handshake: r, header: header, running: make(map[string]*operation)}
@@ -120,6 +124,7 @@ type connection struct {
 	// lasting is the request for the connection, and operations are those of its operations.
 	lasting, operations sync.WaitGroup
 
+	sending  sync.Mutex // held while a message is sent
 	mu       sync.Mutex
 	running  map[string]*operation // by their ids
 	draining bool
@@ -140,6 +145,7 @@ func (c *connection) serve() {
 	if !tooLate.Stop() || !initialized {
 		return
 	}
+	c.conn.SetReadLimit(c.MaxMessage)
 	go c.keepAlive()
 	for c.handle(c.read()) {
 	}
@@ -158,15 +164,22 @@ func (c *connection) read() (m message) {
 	return m
 }
 
-// write sends a message. It fails if the client does not read.
+// write sends a message. If that fails, the connection ends: the client does not read.
 func (c *connection) write(m message) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return err
+	// Values of ClickFunnels are sent as they are, except that a message is valid UTF-8.
+	text, err := json.Marshal(m, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if err == nil {
+		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
+		c.sending.Lock()
+		defer c.sending.Unlock()
+		ctx, cancel := context.WithTimeout(c.ctx, streamWriteTimeout+time.Duration(len(text)/minRate)*time.Second)
+		defer cancel()
+		err = c.conn.Write(ctx, websocket.MessageText, text)
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, streamWriteTimeout)
-	defer cancel()
-	return c.conn.Write(ctx, websocket.MessageText, text)
+	if err != nil {
+		c.cancel()
+	}
+	return err
 }
 
 // initialize authenticates the client by its first message. It reports whether the client may send
@@ -249,7 +262,12 @@ func reasonOf(body []byte) string {
 	if json.Unmarshal(body, &refused) == nil && len(refused.Errors) > 0 {
 		reason = refused.Errors[0].Message
 	}
-	return strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
+	return shortened(reason, maxReason)
+}
+
+// shortened returns the beginning of a text, of at most so many bytes.
+func shortened(text string, most int) string {
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 // carried are the headers of the handshake that the requests of the connection have as well. The URL's
@@ -317,7 +335,8 @@ func (c *connection) handle(m message) bool {
 	return true
 }
 
-// keepAlive pings the client, and ends the connection if there is no pong.
+// keepAlive pings the client, and ends the connection if there is no pong. A message that is being sent
+// shows as well whether the client is there.
 func (c *connection) keepAlive() {
 	ticker := time.NewTicker(keepAliveInterval)
 	defer ticker.Stop()
@@ -327,6 +346,10 @@ func (c *connection) keepAlive() {
 		case <-c.ctx.Done():
 			return
 		}
+		if !c.sending.TryLock() {
+			continue
+		}
+		c.sending.Unlock()
 		ctx, cancel := context.WithTimeout(c.ctx, streamWriteTimeout)
 		err := c.conn.Ping(ctx)
 		cancel()
@@ -403,7 +426,7 @@ func (c *connection) refuseStart(id string, exists bool) bool {
 		c.close(closeBadRequest, "Invalid message received: "+subscribe+" needs an id")
 		return false
 	case exists:
-		c.close(closeDuplicate, "Subscriber for "+id[:min(len(id), maxReason/2)]+" already exists")
+		c.close(closeDuplicate, "Subscriber for "+shortened(id, maxReason/2)+" already exists")
 		return false
 	}
 	refused := refusal("There are too many operations at once on this connection: end one of them, or open another connection.")
@@ -527,7 +550,7 @@ func (w *exchange) finish(response []byte) error {
 		Errors  jsontext.Value `json:"errors"`
 		HasNext bool           `json:"hasNext"`
 	}
-	if err := json.Unmarshal(response, &result, jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := json.Unmarshal(response, &result, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)); err != nil {
 		return err
 	}
 	if result.HasNext {

@@ -15,12 +15,12 @@ func (r *Client) Events() webhooks.Shared { return eventStore{r} }
 
 type eventStore struct{ redis *Client }
 
-// The keys of events: the stream, the ids of the last two days by their times, and the size and end of
-// the stream. A cluster keeps them together.
+// The keys of events: the stream, the ids of the last two days by their times, and the size of the stream
+// in bytes. A cluster keeps them together.
 const (
 	eventStream = prefix + "{events}:stream"
 	eventIDs    = prefix + "{events}:ids"
-	eventState  = prefix + "{events}:state"
+	eventBytes  = prefix + "{events}:bytes"
 )
 
 // The limits of the stream, and of the remembered ids.
@@ -31,7 +31,8 @@ const (
 	eventRetention = 48 * time.Hour
 )
 
-// publishScript claims the id of an event and appends the event, in one step.
+// publishScript claims the id of an event and appends the event, in one step. Redis may have evicted any of
+// the keys.
 const publishScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -39,15 +40,19 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[4])
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 0 end
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[7] - 1)
-local last = redis.call('HGET', KEYS[3], 'last') or ''
-last = redis.call('XADD', KEYS[1], '*', 'previous', last, 'workspace', ARGV[2], 'id', ARGV[1], 'event', ARGV[3])
-redis.call('HSET', KEYS[3], 'last', last)
-local bytes = redis.call('HINCRBY', KEYS[3], 'bytes', #ARGV[3])
+local before = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+if not before then
+  redis.call('SET', KEYS[3], 0)
+elseif redis.call('EXISTS', KEYS[3]) == 0 then
+  redis.call('SET', KEYS[3], redis.call('MEMORY', 'USAGE', KEYS[1]))
+end
+local last = redis.call('XADD', KEYS[1], '*', 'previous', before and before[1] or '', 'workspace', ARGV[2], 'id', ARGV[1], 'event', ARGV[3])
+local bytes = redis.call('INCRBY', KEYS[3], #ARGV[3])
 while redis.call('XLEN', KEYS[1]) > tonumber(ARGV[5]) or bytes > tonumber(ARGV[6]) do
   local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
   if not oldest or oldest[1] == last then break end
   redis.call('XDEL', KEYS[1], oldest[1])
-  bytes = redis.call('HINCRBY', KEYS[3], 'bytes', -#oldest[2][8])
+  bytes = redis.call('INCRBY', KEYS[3], -#oldest[2][8])
 end
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
 return 1`
@@ -55,10 +60,23 @@ return 1`
 // Publish implements [webhooks.Shared].
 func (s eventStore) Publish(ctx context.Context, e webhooks.Entry) error {
 	return s.redis.do(ctx, func(conn redigo.Conn) error {
-		_, err := conn.Do("EVAL", publishScript, 3, eventStream, eventIDs, eventState,
+		_, err := conn.Do("EVAL", publishScript, 3, eventStream, eventIDs, eventBytes,
 			e.ID, e.Workspace, e.Event, eventRetention.Milliseconds(), maxEvents, maxEventBytes, maxEventIDs)
 		return err
 	})
+}
+
+// End implements [webhooks.Shared].
+func (s eventStore) End(ctx context.Context) (position string, err error) {
+	position = "0"
+	err = s.redis.do(ctx, func(conn redigo.Conn) error {
+		rows, err := redigo.Values(conn.Do("XREVRANGE", eventStream, "+", "-", "COUNT", 1))
+		if err == nil && len(rows) > 0 {
+			position, _, err = streamEntry(rows[0])
+		}
+		return err
+	})
+	return position, err
 }
 
 // Read implements [webhooks.Shared].
@@ -93,19 +111,27 @@ func entriesOf(streams []any) ([]webhooks.Entry, error) {
 	}
 	entries := make([]webhooks.Entry, 0, len(rows))
 	for _, row := range rows {
-		var position string
-		var pairs []any
-		pair, err := redigo.Values(row, nil)
-		if err == nil {
-			_, err = redigo.Scan(pair, &position, &pairs)
-		}
-		fields, err := redigo.StringMap(pairs, err)
+		position, fields, err := streamEntry(row)
 		if err != nil {
 			return nil, err
 		}
 		entries = append(entries, webhooks.Entry{Position: position, Previous: fields["previous"], Workspace: fields["workspace"], ID: fields["id"], Event: []byte(fields["event"])})
 	}
 	return entries, nil
+}
+
+// streamEntry parses an entry of a stream.
+func streamEntry(row any) (id string, fields map[string]string, err error) {
+	pair, err := redigo.Values(row, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	var pairs []any
+	if _, err := redigo.Scan(pair, &id, &pairs); err != nil {
+		return "", nil, err
+	}
+	fields, err = redigo.StringMap(pairs, nil)
+	return id, fields, err
 }
 
 // cursorTTL is how long the cursor of a workspace outlives its last walk, and walkLock how long a replica

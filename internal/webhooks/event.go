@@ -34,8 +34,17 @@ type Event struct {
 	// Late reports that no webhook brought the event, so that it was found after later ones. No
 	// subscription can begin after it.
 	Late bool `json:"late,omitempty"`
-	// Superseded reports that a newer event about the same record is known. Data is out of date then.
-	Superseded bool `json:"-"`
+	// Superseded reports that a newer event about the same record is known, or may be. Data may be out of
+	// date then.
+	Superseded bool `json:"superseded,omitempty"`
+
+	isUnshared bool // other replicas do not have it
+}
+
+// size is the approximate memory of an event, in bytes.
+func (e Event) size() int {
+	const overhead = 256
+	return overhead + len(e.Type) + len(e.SubjectType) + len(e.SubjectID) + len(e.Data)
 }
 
 // delivery is the body of a delivery (clickfunnels-api.md §7).
@@ -78,12 +87,15 @@ func (d delivery) event(workspace string) (Event, error) {
 	case isOther(d.WorkspaceID, workspace), otherWorkspace(d.Data, workspace):
 		return Event{}, errOtherWorkspace
 	}
-	e := Event{ID: id, Type: d.EventType, Workspace: workspace, OccurredAt: timeOf(d.CreatedAt), IsV1: strings.Trim(string(d.APIVersion), `"v`) == "1"}
+	e := Event{ID: id, Type: d.EventType, Workspace: workspace, IsV1: strings.Trim(string(d.APIVersion), `"v`) == "1"}
+	if e.OccurredAt, ok = timeOf(d.CreatedAt); !ok {
+		e.OccurredAt, e.Superseded = time.Now().UTC(), true
+	}
 	if subject != "" && d.SubjectType != "" {
 		e.SubjectType, e.SubjectID = d.SubjectType, subject
 	}
 	if d.Data.Kind() == '{' {
-		e.Data = bytes.Clone(d.Data)
+		e.Data = bytes.ToValidUTF8(d.Data, []byte("\uFFFD"))
 		_ = e.Data.Compact(jsontext.AllowInvalidUTF8(true)) // it was decoded before
 	}
 	return e, nil
@@ -110,14 +122,14 @@ func isOther(id jsontext.Value, workspace string) bool {
 	return len(id) > 0 && id.Kind() != 'n' && idOf(id) != workspace
 }
 
-// timeOf returns a time as the API sends it, or the time now if it cannot be read.
-func timeOf(value jsontext.Value) time.Time {
-	if text, err := strconv.Unquote(string(value)); err == nil {
-		if at, ok := upstream.ParseTime(text); ok {
-			return at.UTC()
-		}
+// timeOf returns a time as the API sends it.
+func timeOf(value jsontext.Value) (at time.Time, ok bool) {
+	text, err := strconv.Unquote(string(value))
+	if err != nil {
+		return at, false
 	}
-	return time.Now().UTC()
+	at, ok = upstream.ParseTime(text)
+	return at.UTC(), ok
 }
 
 // idOf returns a raw id that is a number or a text, "" for anything else.

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
@@ -18,6 +20,8 @@ import (
 type Shared interface {
 	// Publish appends an entry, unless one with its id was appended in the last two days.
 	Publish(ctx context.Context, e Entry) error
+	// End returns the position of the last entry, "0" without one.
+	End(ctx context.Context) (position string, err error)
 	// Read returns the next entries after a position, "0" for the first one that is kept. It waits up to
 	// a second for one.
 	Read(ctx context.Context, after string) ([]Entry, error)
@@ -64,14 +68,9 @@ const maxUnshared = 10_000
 // still keep, and follows the shared state until the context ends.
 func NewFeed(ctx context.Context, shared Shared, find func(workspace string) (Webhook, bool)) *Feed {
 	f := &Feed{log: NewLog(), shared: shared, find: find, unshared: make(map[string]bool)}
-	if shared == nil {
-		return f
+	if shared != nil {
+		go f.follow(ctx, f.load(ctx))
 	}
-	position, err := f.load(ctx)
-	if err != nil {
-		position = strconv.FormatInt(time.Now().UnixMilli(), 10) + "-0" // subscribers must not get older events as new ones
-	}
-	go f.follow(ctx, position)
 	return f
 }
 
@@ -85,7 +84,7 @@ func (f *Feed) Publish(ctx context.Context, e Event) error {
 	if !ok {
 		return errors.New("the workspace has no webhook any more")
 	}
-	text, err := json.Marshal(e)
+	text, err := json.Marshal(e, anyText...)
 	if err != nil {
 		return err
 	}
@@ -100,9 +99,13 @@ func (f *Feed) Publish(ctx context.Context, e Event) error {
 		f.unshared[entry.ID] = true
 	}
 	f.mu.Unlock()
+	e.isUnshared = true
 	f.log.Append(e)
 	return nil
 }
+
+// anyText are the options for texts of ClickFunnels.
+var anyText = []json.Options{jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)}
 
 // knows reports whether all replicas have had an event in the last two days.
 func (f *Feed) knows(workspace, id string) bool {
@@ -133,25 +136,40 @@ func (f *Feed) read(ctx context.Context, after string) ([]Entry, error) {
 // sealing returns the cipher for the events of a webhook's workspace.
 func sealing(hook Webhook) cipher.AEAD { return transport.StateCipher("events", string(hook.Token)) }
 
-// load reads all entries that are kept. It returns the position of the last one.
-func (f *Feed) load(ctx context.Context) (position string, err error) {
+// load reads the entries that are there now. It returns the position of the last one, "" if the shared
+// state cannot be reached.
+func (f *Feed) load(ctx context.Context) (position string) {
 	const wholeTime = 10 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, wholeTime)
 	defer cancel()
-	for position = "0"; ; {
+	end, err := f.shared.End(ctx)
+	if err != nil {
+		return ""
+	}
+	for position = start; isBefore(position, end); {
 		entries, err := f.read(ctx, position)
 		if err != nil || len(entries) == 0 {
-			return position, err
+			break
 		}
 		position = f.take(entries)
 	}
+	return position // nobody has subscribed yet, so that the rest can follow
 }
+
+// start is the position before the first entry.
+const start = "0"
 
 // follow reads the entries of all replicas until the context ends.
 func (f *Feed) follow(ctx context.Context, position string) {
 	const pause = 200 * time.Millisecond // while Redis does not respond
 	for ctx.Err() == nil {
-		entries, err := f.read(ctx, position)
+		var entries []Entry
+		var err error
+		if position == "" { // subscribers must not get older events as new ones
+			position, err = f.shared.End(ctx)
+		} else {
+			entries, err = f.read(ctx, position)
+		}
 		switch {
 		case err != nil:
 			select {
@@ -159,7 +177,8 @@ func (f *Feed) follow(ctx context.Context, position string) {
 			case <-ctx.Done():
 			}
 		case len(entries) > 0:
-			if before := entries[0].Previous; before != "" && position != "0" && before != position && !isBefore(before, position) {
+			// After a loss of the state there is no previous one. Missed events are then in the list.
+			if before := entries[0].Previous; position != start && isBefore(position, before) {
 				slog.WarnContext(ctx, "events of other replicas were missed: subscribers are told to load what they show")
 				f.log.Gap()
 			}
@@ -168,8 +187,19 @@ func (f *Feed) follow(ctx context.Context, position string) {
 	}
 }
 
-// isBefore reports whether a position is before another one.
-func isBefore(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
+// isBefore reports whether a position is before another one. Positions are two numbers with a hyphen.
+func isBefore(a, b string) bool {
+	timeA, numberA := parsePosition(a)
+	timeB, numberB := parsePosition(b)
+	return timeA < timeB || timeA == timeB && numberA < numberB
+}
+
+func parsePosition(text string) (time, number uint64) {
+	first, second, _ := strings.Cut(text, "-")
+	time, _ = strconv.ParseUint(first, 10, 64) // 0 is before all others
+	number, _ = strconv.ParseUint(second, 10, 64)
+	return time, number
+}
 
 // take appends entries to the log. It returns the position of the last one.
 func (f *Feed) take(entries []Entry) (position string) {
@@ -181,13 +211,21 @@ func (f *Feed) take(entries []Entry) (position string) {
 		}
 		text, err := sealing(hook).Open(nil, nil, entry.Event, []byte(entry.ID))
 		var e Event
-		if err != nil || json.Unmarshal(text, &e) != nil || e.Workspace+" "+e.ID != entry.ID {
-			continue // another token encrypted it
+		if err != nil || json.Unmarshal(text, &e, anyText...) != nil || e.Workspace+" "+e.ID != entry.ID {
+			// Another token encrypted it, for example because the access files differ.
+			slog.Warn("an event of another replica cannot be read: subscribers are told to load what they show", "webhook", hook.Name)
+			f.log.Drop(entry.Workspace)
+			continue
 		}
 		f.mu.Lock()
+		wasUnshared := f.unshared[entry.ID]
 		delete(f.unshared, entry.ID)
 		f.mu.Unlock()
-		f.log.Append(e)
+		if wasUnshared {
+			f.log.Repeat(e)
+		} else {
+			f.log.Append(e)
+		}
 	}
 	return position
 }

@@ -51,6 +51,18 @@ func (s *sharedLog) Publish(_ context.Context, e Entry) error {
 	return nil
 }
 
+func (s *sharedLog) End(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return "", errDown
+	}
+	if n := s.trimmed + len(s.entries); n > 0 {
+		return position(n), nil
+	}
+	return "0", nil
+}
+
 func (s *sharedLog) Read(ctx context.Context, after string) ([]Entry, error) {
 	for range 100 {
 		s.mu.Lock()
@@ -231,6 +243,40 @@ func TestFeedThatStartsAlone(t *testing.T) {
 	})
 }
 
+// busyLog always has another entry.
+type busyLog struct{ *sharedLog }
+
+func (b busyLog) Read(ctx context.Context, after string) ([]Entry, error) {
+	if after == "0" {
+		return b.sharedLog.Read(ctx, after)
+	}
+	select {
+	case <-time.After(100 * time.Millisecond):
+	case <-ctx.Done():
+	}
+	return []Entry{{Position: strconv.FormatInt(time.Now().UnixMilli(), 10) + "-0", Previous: after, Workspace: "101", ID: "x"}}, ctx.Err()
+}
+
+// TestFeedThatStartsDuringEvents begins while events arrive all the time. It does not wait for an end.
+func TestFeedThatStartsDuringEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		time.Sleep(time.Until(time.UnixMilli(1_700_000_000_001))) // positions have as many digits as now
+		shared := newSharedLog()
+		publish(t, &Feed{log: NewLog(), shared: shared, find: hookOf, unshared: make(map[string]bool)}, 1)
+		publish(t, &Feed{log: NewLog(), shared: shared, find: hookOf, unshared: make(map[string]bool)}, 2)
+		began := time.Now()
+		f := NewFeed(ctx, busyLog{shared}, hookOf)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it begins after %s", took)
+		}
+		if ids := idsOf(t, followFeed(t, f, event("101", 1).ID), 1); ids[0] != event("101", 2).ID {
+			t.Error(ids)
+		}
+	})
+}
+
 // TestGapsEndFollowers trims entries that a replica has not read.
 func TestGapsEndFollowers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -248,38 +294,68 @@ func TestGapsEndFollowers(t *testing.T) {
 		shared.entries = []Entry{{Position: position(11), Previous: position(10), Workspace: "101"}}
 		shared.mu.Unlock()
 		shared.set(false)
-		if _, err := follower.Next(ctx); !errors.Is(err, ErrTooSlow) {
+		if _, err := follower.Next(ctx); !errors.Is(err, ErrMissed) {
 			t.Error(err)
 		}
 	})
 }
 
-// TestForeignEntriesAreIgnored puts entries into the state that no replica with the token wrote.
-func TestForeignEntriesAreIgnored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		shared := newSharedLog()
-		other := NewFeed(ctx, shared, func(workspace string) (Webhook, bool) {
-			return Webhook{Workspace: workspace, Token: "another token"}, true
+// TestForeignEntriesEndFollowers puts entries into the state that no replica with the token wrote.
+func TestForeignEntriesEndFollowers(t *testing.T) {
+	other := func(workspace string) (Webhook, bool) {
+		return Webhook{Workspace: workspace, Token: "another token"}, true
+	}
+	for name, entry := range map[string]func(t *testing.T, shared *sharedLog) Entry{
+		"another token": func(t *testing.T, _ *sharedLog) Entry {
+			t.Helper()
+			log := newSharedLog()
+			publish(t, &Feed{log: NewLog(), shared: log, find: other, unshared: make(map[string]bool)}, 1)
+			return log.entries[0]
+		},
+		"another name": func(_ *testing.T, shared *sharedLog) Entry {
+			moved := shared.entries[0]
+			moved.ID = "101 " + event("101", 3).ID
+			return moved
+		},
+		"no event": func(*testing.T, *sharedLog) Entry { return Entry{Workspace: "101", ID: "x", Event: []byte("{}")} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				shared := newSharedLog()
+				f := NewFeed(ctx, shared, hookOf)
+				follower := followFeed(t, f, "")
+				publish(t, f, 2)
+				if ids := idsOf(t, follower, 1); ids[0] != event("101", 2).ID {
+					t.Error(ids)
+				}
+				if err := shared.Publish(ctx, entry(t, shared)); err != nil {
+					t.Fatal(err)
+				}
+				if e, err := follower.Next(ctx); !errors.Is(err, ErrMissed) {
+					t.Error(e, err)
+				}
+				if _, err := f.Follow(ctx, "101", event("101", 2).ID); !errors.Is(err, ErrOutsideWindow) {
+					t.Error(err)
+				}
+				again := followFeed(t, f, "")
+				publish(t, f, 4)
+				if ids := idsOf(t, again, 1); ids[0] != event("101", 4).ID {
+					t.Error(ids)
+				}
+			})
 		})
-		f := NewFeed(ctx, shared, hookOf)
-		follower := followFeed(t, f, "")
-		publish(t, other, 1)
-		publish(t, f, 2)
-		shared.mu.Lock()
-		moved := shared.entries[1] // with another name
-		shared.mu.Unlock()
-		moved.ID = "101 " + event("101", 3).ID
-		if err := shared.Publish(ctx, moved); err != nil {
-			t.Fatal(err)
+	}
+}
+
+func TestPositions(t *testing.T) {
+	ascending := []string{"", "0", "0-1", "5-0", "5-2", "5-10", "1700000000000-9", "1700000000000-10", "1700000000001-0"}
+	for i, a := range ascending {
+		for j, b := range ascending {
+			if want := i < j && (i != 0 || j != 1); isBefore(a, b) != want {
+				t.Errorf("%q before %q: %t", a, b, !want)
+			}
 		}
-		if err := shared.Publish(ctx, Entry{Workspace: "101", ID: "x", Event: []byte("{}")}); err != nil {
-			t.Fatal(err)
-		}
-		publish(t, f, 4)
-		if ids := idsOf(t, follower, 2); ids[0] != event("101", 2).ID || ids[1] != event("101", 4).ID {
-			t.Error(ids)
-		}
-	})
+	}
 }

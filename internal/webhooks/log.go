@@ -12,8 +12,9 @@ import (
 var (
 	// ErrOutsideWindow means that the event after which a follower wants to begin is not kept any more.
 	ErrOutsideWindow = errors.New("the event is not kept any more: load what you show, and subscribe without it")
-	// ErrTooSlow means that a follower has missed events, because it read too slowly.
-	ErrTooSlow = errors.New("the subscriber read too slowly and has missed events: load what it shows, and subscribe again")
+	// ErrMissed means that a follower has missed events: it read too slowly, or this process has not got
+	// them.
+	ErrMissed = errors.New("events were missed: load what you show, and subscribe again")
 )
 
 const (
@@ -25,6 +26,8 @@ const (
 	// maxWorkspaces limits the workspaces with kept events, and maxBytes all kept events together.
 	maxWorkspaces = 1000
 	maxBytes      = 128 << 20
+	// repeatedAfter is the age from which an event may be an old one that was delivered again.
+	repeatedAfter = time.Minute
 	// maxIDs limits the remembered ids of events. Beyond it, an event that ClickFunnels delivers again can
 	// count twice.
 	maxIDs = 500_000
@@ -71,6 +74,24 @@ func (l *Log) Append(e Event) {
 	l.bytes += w.add(e)
 	for l.bytes > maxBytes && len(l.workspaces) > 1 {
 		l.drop()
+	}
+}
+
+// Repeat adds an event that the log has had on this process alone, at its place in the order of all
+// replicas. Followers that have read it do not get it again.
+func (l *Log) Repeat(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes += l.window(e.Workspace, time.Now()).add(e)
+}
+
+// Drop drops the window of a workspace, because events are missing. Its followers find that they have
+// missed them.
+func (l *Log) Drop(workspace string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.workspaces[workspace] != nil {
+		l.close(workspace)
 	}
 }
 
@@ -139,18 +160,21 @@ func (l *Log) close(workspace string) {
 // add appends an event. It returns by how much the window's bytes have grown.
 func (w *window) add(e Event) int {
 	before := w.bytes
+	e.Superseded = e.Superseded || e.Late || time.Since(e.OccurredAt) > repeatedAfter // a newer one may be forgotten
 	for i := range w.events {
 		switch other := &w.events[i]; {
 		case e.SubjectID == "" || other.SubjectID != e.SubjectID || other.SubjectType != e.SubjectType:
 		case other.OccurredAt.After(e.OccurredAt):
 			e.Superseded = true
+		case other.OccurredAt.Equal(e.OccurredAt): // events can come out of order
+			e.Superseded, other.Superseded = true, true
 		default:
 			other.Superseded = true
 		}
 	}
-	w.events, w.bytes = append(w.events, e), w.bytes+len(e.Data)
+	w.events, w.bytes = append(w.events, e), w.bytes+e.size()
 	for len(w.events) > maxKept || w.bytes > maxKeptBytes && len(w.events) > 1 {
-		w.bytes -= len(w.events[0].Data)
+		w.bytes -= w.events[0].size()
 		w.events[0] = Event{} // the array stays reachable
 		w.events = w.events[1:]
 		w.first++
@@ -184,9 +208,11 @@ type Follower struct {
 	log    *Log
 	window *window
 	next   int
+	// sent are the ids of events that can be repeated.
+	sent map[string]bool
 }
 
-// Next waits for the next event. It fails with [ErrTooSlow] if that event is not kept any more, or with
+// Next waits for the next event. It fails with [ErrMissed] if that event is not kept any more, or with
 // the cause of the context's end.
 func (f *Follower) Next(ctx context.Context) (Event, error) {
 	for {
@@ -209,11 +235,22 @@ func (f *Follower) read() (Event, <-chan struct{}, error) {
 	w := f.window
 	w.used = time.Now()
 	if f.next < w.first {
-		return Event{}, nil, ErrTooSlow
+		return Event{}, nil, ErrMissed
 	}
-	if i := f.next - w.first; i < len(w.events) {
+	for i := f.next - w.first; i < len(w.events); i++ {
+		e := w.events[i]
 		f.next++
-		return w.events[i], nil, nil
+		switch {
+		case f.sent[e.ID]:
+			delete(f.sent, e.ID)
+			continue
+		case e.isUnshared && len(f.sent) < maxUnshared:
+			if f.sent == nil {
+				f.sent = make(map[string]bool)
+			}
+			f.sent[e.ID] = true
+		}
+		return e, nil, nil
 	}
 	return Event{}, w.changed, nil
 }

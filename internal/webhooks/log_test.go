@@ -61,7 +61,7 @@ func TestLogIsBounded(t *testing.T) {
 	l := NewLog()
 	slow := follow(t, l, "101", "")
 	appendAll(t, l, "101", 0, maxKept+1)
-	if _, err := slow.Next(t.Context()); !errors.Is(err, ErrTooSlow) {
+	if _, err := slow.Next(t.Context()); !errors.Is(err, ErrMissed) {
 		t.Errorf("%v", err)
 	}
 	if _, err := l.Follow("101", event("101", 0).ID); !errors.Is(err, ErrOutsideWindow) {
@@ -80,14 +80,14 @@ func TestLogIsBounded(t *testing.T) {
 		large.Workspace = fmt.Sprint(200 + n)
 		l.Append(large)
 	}
-	if want := maxBytes / maxKeptBytes; len(l.workspaces) != want || l.bytes != maxBytes {
+	if want := maxBytes / large.size(); len(l.workspaces) != want || l.bytes != want*large.size() {
 		t.Errorf("%d workspaces with %d bytes, want %d", len(l.workspaces), l.bytes, want)
 	}
 	idle := follow(t, l, "103", "")
 	for n := range maxWorkspaces {
 		appendAll(t, l, fmt.Sprint(10_000+n), n, n+1)
 	}
-	if _, err := idle.Next(t.Context()); !errors.Is(err, ErrTooSlow) || len(l.workspaces) > maxWorkspaces {
+	if _, err := idle.Next(t.Context()); !errors.Is(err, ErrMissed) || len(l.workspaces) > maxWorkspaces {
 		t.Errorf("%d workspaces, %v", len(l.workspaces), err)
 	}
 }
@@ -122,17 +122,53 @@ func TestManyIDsMakeRoom(t *testing.T) {
 func TestOlderEventsAreSuperseded(t *testing.T) {
 	l := NewLog()
 	f := follow(t, l, "101", "")
-	for n, at := range []int{2, 1, 3, 3} {
+	now := time.Now()
+	appendAt := func(n int, subject string, at time.Time, late bool) {
 		e := event("101", n)
-		e.SubjectType, e.SubjectID, e.OccurredAt = "Contact", "7", time.Unix(int64(at), 0)
-		l.Append(e)
-		e = event("101", 10+n) // another record
-		e.SubjectType, e.SubjectID, e.OccurredAt = "Contact", fmt.Sprint(100+n), time.Unix(0, 0)
+		e.SubjectType, e.SubjectID, e.OccurredAt, e.Late = "Contact", subject, at, late
 		l.Append(e)
 	}
-	for _, want := range []bool{true, false, true, false, true, false, false, false} { // the last of the same time is the newest
+	for n, ago := range []int{5, 8, 1, 1} {
+		appendAt(n, "7", now.Add(-time.Duration(ago)*time.Second), false)
+		appendAt(10+n, fmt.Sprint(100+n), now.Add(-20*time.Second), false) // another record
+	}
+	appendAt(20, "8", now, true)                  // a webhook may have brought a newer one
+	appendAt(21, "9", now.Add(-time.Hour), false) // delivered again
+	appendAt(22, "10", now.Add(time.Hour), false) // another clock
+	for i, want := range []bool{true, false, true, false, true, false, true, false, true, true, false} {
 		if e, err := f.Next(t.Context()); err != nil || e.Superseded != want {
-			t.Errorf("event %s of %s: superseded %t, want %t; %v", e.ID, e.OccurredAt, e.Superseded, want, err)
+			t.Errorf("%d: event %s of %s: superseded %t, want %t; %v", i, e.ID, e.OccurredAt, e.Superseded, want, err)
 		}
+	}
+}
+
+// TestRepeatedEventsReachOthers repeats an event that only some followers have read.
+func TestRepeatedEventsReachOthers(t *testing.T) {
+	l := NewLog()
+	before := follow(t, l, "101", "")
+	alone := event("101", 1)
+	alone.isUnshared = true
+	l.Append(alone)
+	if e, err := before.Next(t.Context()); err != nil || e.ID != alone.ID {
+		t.Fatal(e, err)
+	}
+	appendAll(t, l, "101", 2, 3)
+	after := follow(t, l, "101", event("101", 2).ID)
+	again := event("101", 1)
+	again.Late = true
+	l.Repeat(again)
+	appendAll(t, l, "101", 3, 4)
+	for name, test := range map[string]struct {
+		f    *Follower
+		want []int
+	}{"before": {before, []int{2, 3}}, "after": {after, []int{1, 3}}} {
+		for _, n := range test.want {
+			if e, err := test.f.Next(t.Context()); err != nil || e.ID != event("101", n).ID {
+				t.Errorf("%s: %+v, %v; want event %d", name, e, err, n)
+			}
+		}
+	}
+	if len(before.sent) != 0 {
+		t.Errorf("%d ids are kept", len(before.sent))
 	}
 }

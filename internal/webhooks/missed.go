@@ -18,9 +18,15 @@ const (
 	walkInterval = 5 * time.Minute
 	// webhookTime is how long an event is left to its webhook.
 	webhookTime = 15 * time.Second
-	// maxPages limits the pages of a walk. The next one goes on from there.
+	// knownTime is how long a replica that knows no cursor leaves the walk after an outage to the others.
+	// Redis may have lost the cursor.
+	knownTime = 2 * walkPause
+	// walkPause is the time between two looks for workspaces whose turn it is.
+	walkPause = 5 * time.Second
+	// maxPages and maxWalk limit a walk. The next one goes on from there, soon.
 	maxPages = 100
-	// walkTimeout limits a walk. A lock lasts as long.
+	maxWalk  = 30 * time.Second
+	// walkTimeout ends a walk. A lock lasts as long.
 	walkTimeout = time.Minute
 )
 
@@ -51,9 +57,8 @@ type cursor struct {
 
 // Run walks until the context ends.
 func (m *Missed) Run(ctx context.Context) {
-	const pause = 5 * time.Second
 	m.walked, m.known = make(map[string]time.Time), make(map[string]cursor)
-	ticker := time.NewTicker(pause)
+	ticker := time.NewTicker(walkPause)
 	defer ticker.Stop()
 	for {
 		m.walkAll(ctx)
@@ -76,24 +81,30 @@ func (m *Missed) walkAll(ctx context.Context) {
 		if m.walked[hook.Workspace].After(due) {
 			continue
 		}
-		m.walked[hook.Workspace] = now
-		if err := m.walk(ctx, hook, due, left); err != nil && ctx.Err() == nil {
+		done, err := m.walk(ctx, hook, due, left)
+		if done || err != nil {
+			m.walked[hook.Workspace] = now
+		}
+		if err != nil && ctx.Err() == nil {
 			slog.WarnContext(ctx, "the list of events could not be read: it is tried again later", "webhook", hook.Name, "error", err)
 		}
 	}
 }
 
-// walk walks the events of a workspace that are older than left, unless a replica has done so since due
-// or does so now.
-func (m *Missed) walk(ctx context.Context, hook Webhook, due time.Time, left time.Duration) error {
+// walk walks the events of a workspace that are older than left, unless a replica has done so since due.
+// It is not done, and tried again soon, while another replica does so.
+func (m *Missed) walk(ctx context.Context, hook Webhook, due time.Time, left time.Duration) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, walkTimeout)
 	defer cancel()
 	c := m.known[hook.Workspace]
+	if c.Walked.IsZero() && left == 0 && time.Since(due) < knownTime {
+		return false, nil // without the lock, so that the others get it
+	}
 	unlock := func() {}
 	if shared := m.Feed.shared; shared != nil {
 		text, ok, err := shared.Lock(ctx, hook.Workspace)
 		if err != nil || !ok {
-			return nil // replicas cannot agree on who walks
+			return false, nil // replicas cannot agree on who walks
 		}
 		var others cursor
 		if text != "" && json.Unmarshal([]byte(text), &others) == nil && others.Walked.After(c.Walked) {
@@ -105,13 +116,12 @@ func (m *Missed) walk(ctx context.Context, hook Webhook, due time.Time, left tim
 			}
 		}
 	}
-	var err error
 	if !c.Walked.After(due) {
 		err = m.walkFrom(ctx, hook, &c, left)
 	}
 	m.known[hook.Workspace] = c
 	unlock()
-	return err
+	return c.Walked.After(due), err
 }
 
 // events are the listed events of a webhook's workspace.
@@ -149,7 +159,8 @@ func (e *events) end(ctx context.Context) (string, error) {
 }
 
 // walkFrom processes the unknown events after a cursor that are older than left, and moves it. The first
-// walk only finds the end.
+// walk only finds the end. A walk that is cut off moves the cursor as well, and is not complete: the next
+// one goes on soon.
 func (m *Missed) walkFrom(ctx context.Context, hook Webhook, c *cursor, left time.Duration) error {
 	began := time.Now()
 	events, err := m.eventsOf(ctx, hook)
@@ -163,56 +174,73 @@ func (m *Missed) walkFrom(ctx context.Context, hook Webhook, c *cursor, left tim
 		}
 		return err
 	}
-	walked := cursor{Walked: began, From: c.To, To: c.To}
-	q := upstream.Query{After: c.From}
-	pager := upstream.Pager[upstream.WebhookEvent]{Cursor: q.After}
-	for n := 1; ; n++ {
-		page, err := pager.Next(ctx, q, events.page)
-		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.Code == upstream.BadUserInput {
-			*c = cursor{} // its event was deleted: the next walk begins at the end
-		}
-		if err != nil {
-			return err
-		}
-		whole, err := m.processAll(ctx, hook, page.Rows, began.Add(-left), &walked.To)
-		if err != nil {
-			return err
-		}
-		if q.After = page.Next; q.After == "" || !whole {
-			break
-		}
-		if n == maxPages {
-			walked.From = walked.To // without an overlap, so that the next walk gets further
-			break
-		}
+	w := walk{Missed: m, hook: hook, began: began, left: left, to: c.To}
+	whole, err := w.run(ctx, events, c.From)
+	switch {
+	case whole:
+		*c = cursor{Walked: began, From: c.To, To: w.to}
+	case w.pages > 0: // this is progress for other replicas, too
+		*c = cursor{Walked: c.Walked.Add(1), From: w.to, To: w.to}
+	case errors.Is(err, upstream.BadUserInput) && c.From != c.To: // its event was deleted
+		c.From = c.To
+	case errors.Is(err, upstream.BadUserInput):
+		*c = cursor{}
 	}
-	*c = walked
-	return nil
+	return err
 }
 
-// processAll processes the events of a page up to the first one that is newer than until. It sets last to
-// the raw id of the last one, and reports whether these were all.
-func (m *Missed) processAll(ctx context.Context, hook Webhook, rows []*upstream.WebhookEvent, until time.Time, last *string) (whole bool, err error) {
-	for _, row := range rows {
-		if created := row.CreatedAt(); created != nil && created.After(until) {
-			return false, nil
-		}
-		if err := m.process(ctx, hook, row); err != nil {
+// walk is one walk over the events of a workspace.
+type walk struct {
+	*Missed
+
+	hook  Webhook
+	began time.Time
+	left  time.Duration
+	pages int    // that are processed
+	to    string // the raw id of the last processed event
+}
+
+// run processes the events after one. It reports whether it has reached the end, or events that are too new.
+func (w *walk) run(ctx context.Context, events *events, from string) (whole bool, err error) {
+	q := upstream.Query{After: from}
+	pager := upstream.Pager[upstream.WebhookEvent]{Cursor: from}
+	for w.pages < maxPages && time.Since(w.began) < maxWalk {
+		page, err := pager.Next(ctx, q, events.page)
+		if err != nil {
 			return false, err
 		}
-		*last = row.RawID()
+		for _, row := range page.Rows {
+			if created := row.CreatedAt(); created != nil && w.began.Sub(*created) < w.left {
+				return true, nil
+			}
+			if err := w.process(ctx, w.hook, row, w.left == 0); err != nil {
+				return false, err
+			}
+			w.to = row.RawID()
+		}
+		w.pages++
+		if q.After = page.Next; q.After == "" {
+			return true, nil
+		}
 	}
-	return true, nil
+	return false, nil
 }
 
 // process processes an event of the list, unless it is known or so old that it can have been forgotten.
-func (m *Missed) process(ctx context.Context, hook Webhook, row *upstream.WebhookEvent) error {
+// After Redis was down, it also shares a known one, which other replicas may not have read before.
+func (m *Missed) process(ctx context.Context, hook Webhook, row *upstream.WebhookEvent, wasDown bool) error {
 	e, err := eventOfRow(row, hook.Workspace)
-	if err != nil || time.Since(e.OccurredAt) > retention || m.Feed.knows(e.Workspace, e.ID) {
+	if err != nil || time.Since(e.OccurredAt) > retention {
 		return nil //nolint:nilerr // a row that is no event
 	}
 	e.Late = true
-	return m.Handle(ctx, hook, e)
+	switch known := m.Feed.knows(e.Workspace, e.ID); {
+	case !known:
+		return m.Handle(ctx, hook, e)
+	case wasDown:
+		return m.Feed.Publish(ctx, e)
+	}
+	return nil
 }
 
 // eventOfRow returns the event of a row of the list.

@@ -155,6 +155,25 @@ func TestMissedEventsAreFound(t *testing.T) {
 	}
 }
 
+// lose loses everything, and waits until the feeds have found out.
+func (s *sharedLog) lose(t *testing.T, feeds ...*Feed) {
+	t.Helper()
+	s.set(true)
+	time.Sleep(50 * time.Millisecond)
+	s.mu.Lock()
+	s.cursors, s.known, s.entries = make(map[string]string), make(map[string]bool), nil
+	s.mu.Unlock()
+	s.set(false)
+	until := time.Now().Add(10 * time.Second)
+	for _, feed := range feeds {
+		for ; feed.recovered().IsZero(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatal("the state is not reached again")
+			}
+		}
+	}
+}
+
 // TestOneReplicaWalks runs the walks of three replicas, and loses the shared state.
 func TestOneReplicaWalks(t *testing.T) {
 	l := &listed{events: map[int]time.Time{1: time.Now().Add(-time.Hour)}, last: 1}
@@ -179,12 +198,7 @@ func TestOneReplicaWalks(t *testing.T) {
 	if calls := l.taken(); len(calls) != 0 {
 		t.Error(calls)
 	}
-	shared.mu.Lock()
-	shared.cursors, shared.known, shared.entries = make(map[string]string), make(map[string]bool), nil // it has lost everything
-	shared.mu.Unlock()
-	shared.set(false)
-	for until := time.Now().Add(10 * time.Second); replicas[0].Feed.recovered().IsZero() && time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-	}
+	shared.lose(t, replicas[0].Feed, replicas[1].Feed, replicas[2].Feed)
 	for _, m := range replicas {
 		m.walkAll(t.Context())
 	}
@@ -193,5 +207,110 @@ func TestOneReplicaWalks(t *testing.T) {
 	}
 	if calls := l.taken(); len(calls) != 1 {
 		t.Errorf("%d calls, want 1: %v", len(calls), calls)
+	}
+}
+
+// TestReplicasThatStartTogether has one that cannot walk, because another one does. It walks after the
+// shared state is lost, and must know where that one was.
+func TestReplicasThatStartTogether(t *testing.T) {
+	l := &listed{events: map[int]time.Time{1: time.Now().Add(-time.Hour)}, last: 1}
+	shared := newSharedLog()
+	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf)), walker(t, l, NewFeed(t.Context(), shared, hookOf))
+	if _, ok, err := shared.Lock(t.Context(), "101"); !ok || err != nil { // as if a walked
+		t.Fatal(ok, err)
+	}
+	b.walkAll(t.Context())
+	if calls := l.taken(); len(calls) != 0 {
+		t.Error(calls)
+	}
+	if err := shared.Unlock(t.Context(), "101", ""); err != nil {
+		t.Fatal(err)
+	}
+	a.walkAll(t.Context())
+	b.walkAll(t.Context()) // soon
+	if calls := l.taken(); len(calls) != 1 {
+		t.Error(calls)
+	}
+	follower := followFeed(t, a.Feed, "")
+	l.add(2, 0)
+	shared.lose(t, b.Feed)
+	b.walkAll(t.Context())
+	if ids := idsOf(t, follower, 1); ids[0] != event("101", 2).ID {
+		t.Error(ids)
+	}
+}
+
+// TestLostEntriesAreShared loses the shared state when one replica has read an event, and another one has
+// not.
+func TestLostEntriesAreShared(t *testing.T) {
+	l := &listed{events: map[int]time.Time{1: time.Now().Add(-time.Hour)}, last: 1}
+	shared := newSharedLog()
+	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf)), walker(t, l, NewFeed(t.Context(), shared, hookOf))
+	a.walkAll(t.Context())
+	follower, onA := followFeed(t, b.Feed, ""), followFeed(t, a.Feed, "")
+	l.add(2, 0)
+	a.Feed.log.Append(event("101", 2))
+	shared.lose(t, a.Feed)
+	l.add(3, 0)
+	a.walkAll(t.Context())
+	for _, f := range []*Follower{follower, onA} {
+		if ids := idsOf(t, f, 2); ids[0] != event("101", 2).ID || ids[1] != event("101", 3).ID {
+			t.Error(ids)
+		}
+	}
+}
+
+// TestLongListsAreWalked has more missed events than one walk reads. The next one goes on, soon.
+func TestLongListsAreWalked(t *testing.T) {
+	l := &listed{events: make(map[int]time.Time)}
+	l.add(1, time.Hour)
+	m := walker(t, l, NewFeed(t.Context(), nil, hookOf))
+	m.walkAll(t.Context())
+	const missed = maxPages*20 + 100
+	for n := range missed {
+		l.add(2+n, time.Minute)
+	}
+	m.later()
+	l.taken()
+	for _, calls := range []int{maxPages, 5, 0} {
+		m.walkAll(t.Context())
+		if got := l.taken(); len(got) != calls {
+			t.Errorf("%d calls, want %d", len(got), calls)
+		}
+	}
+	if !m.Feed.log.Knows("101", event("101", 1+missed).ID) {
+		t.Error("the last event is not found")
+	}
+}
+
+// TestUnknownCursors loses the shared state while a replica starts. It must not begin at the end of the
+// list while another one knows where to go on.
+func TestUnknownCursors(t *testing.T) {
+	l := &listed{events: map[int]time.Time{1: time.Now().Add(-time.Hour)}, last: 1}
+	shared := newSharedLog()
+	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf)), walker(t, l, NewFeed(t.Context(), shared, hookOf))
+	a.walkAll(t.Context())
+	follower := followFeed(t, b.Feed, "")
+	l.add(2, 0)
+	shared.lose(t, a.Feed, b.Feed)
+	l.taken()
+	b.walkAll(t.Context())
+	if calls := l.taken(); len(calls) != 0 {
+		t.Error(calls)
+	}
+	a.walkAll(t.Context())
+	if ids := idsOf(t, follower, 1); ids[0] != event("101", 2).ID {
+		t.Error(ids)
+	}
+	b.walkAll(t.Context())
+	if calls := l.taken(); len(calls) != 1 {
+		t.Error(calls)
+	}
+	b.Feed.mu.Lock()
+	b.Feed.recoveredAt = b.Feed.recoveredAt.Add(-knownTime)
+	b.Feed.mu.Unlock()
+	b.walkAll(t.Context())
+	if calls := l.taken(); len(calls) != 0 || b.known["101"].To != "2" {
+		t.Error(calls, a.known, b.known)
 	}
 }
