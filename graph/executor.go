@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -12,6 +13,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 	"github.com/funnelgraph/funnelgraph/graph/loader"
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Session is what an operation runs with.
@@ -67,6 +69,21 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 	if introspection {
 		e.Use(extension.Introspection{})
 	}
+	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+		response := next(ctx)
+		x, _ := ctx.Value(executionKey{}).(*execution)
+		if response == nil || x == nil {
+			return response
+		}
+		allowance := transport.AllowanceOf(x.objects.Calls) //nolint:contextcheck // the operation's
+		if allowance != nil && allowance.Stale() > 0 {
+			if response.Extensions == nil {
+				response.Extensions = make(map[string]any)
+			}
+			response.Extensions[StaleExtension] = Stale{ExpiredMS: allowance.Stale().Milliseconds()}
+		}
+		return response
+	})
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		var begin beginner = func(ctx context.Context) (context.Context, *execution, error) {
 			return begin(ctx, schema, session(ctx))
@@ -81,6 +98,21 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 		return x.spans.untilEnd(next(ctx))
 	})
 	return e
+}
+
+// StaleExtension is the key of a [Stale] in a response's extensions.
+const StaleExtension = "stale"
+
+// Stale says that ClickFunnels is down, so that parts of a response are from expired responses.
+type Stale struct {
+	// ExpiredMS is the time since the first one of them expired, in milliseconds.
+	ExpiredMS int64 `json:"expiredMs"`
+}
+
+// Expired returns the time since parts of a response expired, and whether there are any.
+func Expired(response *graphql.Response) (time.Duration, bool) {
+	stale, ok := response.Extensions[StaleExtension].(Stale)
+	return time.Duration(stale.ExpiredMS) * time.Millisecond, ok
 }
 
 // begin returns a new execution of the context's operation, with a context for its resolvers.

@@ -75,7 +75,7 @@ func withTimeout(d time.Duration) envOption {
 func withoutRetries(_ *env, cfg *config.Config) { cfg.Attempts = 1 }
 
 func withCache(ttl time.Duration) envOption {
-	return func(_ *env, cfg *config.Config) { cfg.CacheTTL = ttl }
+	return func(_ *env, cfg *config.Config) { cfg.CacheTTL.Default = ttl }
 }
 
 // withLimits changes the limits of a request.

@@ -129,7 +129,7 @@ func TestConditionalGetAnswers304(t *testing.T) {
 	if status, _, header := e.request("OPTIONS", "/graphql", "", listed, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization,if-none-match"); status != 204 || header.Get("Access-Control-Allow-Headers") == "" {
 		t.Errorf("preflight: want 204 with allowed headers, got %d %v", status, header)
 	}
-	if _, _, header := get(nested, listed); !strings.EqualFold(header.Get("Access-Control-Expose-Headers"), "ETag, Retry-After, Idempotency-Replayed, X-Request-Id") || !strings.Contains(vary(header), "Origin") {
+	if _, _, header := get(nested, listed); !strings.EqualFold(header.Get("Access-Control-Expose-Headers"), "Cache-Status, ETag, Retry-After, Idempotency-Replayed, X-Request-Id") || !strings.Contains(vary(header), "Origin") {
 		t.Errorf("from a listed origin: want the exposed headers, got %v", header)
 	}
 	if status, _, header := e.request("GET", path(`{ __typename }`), "", "Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site", "If-None-Match: *"); status != 403 || header.Get("ETag") != "" {

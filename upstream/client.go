@@ -92,16 +92,20 @@ func (c *Client) Held() *Client {
 func (c *Client) TrustsCaller() bool { return !c.held && !c.Scoped() }
 
 // get makes one GET call on a host of the template, and passes the response body to read, which
-// must not keep it. expand lists the keys that ClickFunnels sends only on request (clickfunnels-api.md §3.5).
-// get returns the cursor of the next page.
+// must not keep it. get returns the cursor of the next page.
 //
 // A response that cannot be read is requested once more, from the network. Every failure is an
 // [*Error], except for the caller's own cancellation.
-func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, expand []string, read func(body []byte) error) (next string, err error) {
+func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, of content, read func(body []byte) error) (next string, err error) {
+	var expand []string // the keys that ClickFunnels sends only on request (clickfunnels-api.md §3.5)
 	r := &request{
 		Request:   transport.Request{Method: http.MethodGet, Filtered: q.Filter != "" || q.Params != "", Stored: q.Stored, Idempotent: true, Fresh: ctx.Value(freshKey{}) != nil},
-		subdomain: subdomain, segments: segments, query: q.encode(expand),
+		subdomain: subdomain, segments: segments,
 	}
+	if of.typ != nil {
+		expand, r.Kind, r.Tags = c.expanded(of.typ), string(of.typ.kind), of.tags()
+	}
+	r.query = q.encode(expand)
 	parse := func(a transport.Response) error {
 		if next = integerID(c.token.without(a.Header.Get(transport.NextHeader))); len(next) > maxSegmentBytes {
 			return unreadable(errors.New("the cursor is not an id"))
@@ -173,7 +177,7 @@ var onAccounts = Place{Subdomain: Accounts}
 // fetchRecord fetches a record.
 func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments ...string) (*T, error) {
 	record, err := fetchSubject[T, P](ctx, c, at, segments, func() (record *T, err error) {
-		_, err = c.get(ctx, at.Subdomain, segments, Query{}, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+		_, err = c.get(ctx, at.Subdomain, segments, Query{}, content{typ: TypeOf[T]()}, func(body []byte) (err error) {
 			record, err = decodeRecord[T, P](body, c.projection)
 			return err
 		})
@@ -208,7 +212,7 @@ func fetchPage[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Qu
 // fetchList is [fetchPage] for a response in which listOf finds the list.
 func fetchList[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, listOf func(body []byte) []byte, segments ...string) (*Page[T], error) {
 	var rows []*T
-	next, err := c.get(ctx, at.Subdomain, segments, q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+	next, err := c.get(ctx, at.Subdomain, segments, q, content{typ: TypeOf[T](), listOf: listOf, dependsOnAll: q.Stored}, func(body []byte) (err error) {
 		rows, err = decodeList[T, P](listOf(body), c.projection)
 		return err
 	})

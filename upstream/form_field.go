@@ -21,7 +21,7 @@ func (c *Client) ReorderFormFields(ctx context.Context, p Place, fieldSet string
 	}
 	path := []string{"forms", "field_sets", fieldSet, "fields", "reorder"}
 	return onWorkspaceHost(ctx, c, p, func(p Place) (ordered []string, err error) {
-		err = c.write(ctx, http.MethodPost, p.Subdomain, path, "", map[string]any{"ids_in_order": ids}, true, func(_ int, _ bool, body []byte) error {
+		err = c.write(ctx, http.MethodPost, p.Subdomain, path, "", map[string]any{"ids_in_order": ids}, true, nil, func(_ int, _ bool, body []byte) error {
 			var answer struct {
 				OrderedFieldIDs []jsontext.Value `json:"ordered_field_ids"`
 			}

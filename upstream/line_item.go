@@ -23,7 +23,7 @@ func (c *Client) PerformLineItemChange(ctx context.Context, p Place, item string
 func (c *Client) lineItemChange(ctx context.Context, p Place, attributes any, idempotent bool, segments ...string) (*OrderLineItemChange, error) {
 	const key = "orders_line_items_change"
 	return onWorkspaceHost(ctx, c, p, func(p Place) (change *OrderLineItemChange, err error) {
-		err = c.write(ctx, http.MethodPost, p.Subdomain, segments, "", map[string]any{key: attributes}, idempotent, func(_ int, _ bool, body []byte) (err error) {
+		err = c.write(ctx, http.MethodPost, p.Subdomain, segments, "", map[string]any{key: attributes}, idempotent, nil, func(_ int, _ bool, body []byte) (err error) {
 			if change, err = decodeOne[OrderLineItemChange](valueAt(body, key), c.projection); err == nil && change == nil {
 				err = unreadable(errors.New("no change"))
 			}

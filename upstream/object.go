@@ -16,7 +16,7 @@ func objectIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Quer
 // objectUnder is [objectIn] for an object that the response wraps in a key.
 func objectUnder[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, key string, segments ...string) (*T, error) {
 	object, err := onWorkspaceHost(ctx, c, p, func(p Place) (object *T, err error) {
-		_, err = c.get(ctx, p.Subdomain, p.segments(segments), q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+		_, err = c.get(ctx, p.Subdomain, p.segments(segments), q, content{typ: TypeOf[T](), dependsOnAll: true}, func(body []byte) (err error) {
 			if key != "" {
 				body = valueAt(body, key)
 			}

@@ -52,6 +52,7 @@ func (c *Client) observe(ctx context.Context, r *request) (transport.Response, e
 	}
 	a, err := c.transport.Do(ctx, &r.Request)
 	call.Took, call.Status, call.Origin = time.Since(call.Began), a.Status, a.Origin
+	call.Age, call.IsStale = a.Age, a.IsStale
 	if recorder != nil {
 		recorder.add(call)
 	}

@@ -30,6 +30,22 @@ type Ref struct {
 // id: the record can be fetched by its ref alone, as all others can.
 func (k Kind) Nested() bool { return nestedKinds[k] }
 
+// KindOfPlural returns the kind with a plural, such as `contacts` or `salesOpportunities`.
+func KindOfPlural(plural string) (kind Kind, ok bool) {
+	kind, ok = kindsByPlural[plural]
+	return kind, ok
+}
+
+// Plural returns the plural of a kind, as in [KindOfPlural].
+func (k Kind) Plural() string {
+	for plural, kind := range kindsByPlural {
+		if kind == k {
+			return plural
+		}
+	}
+	return string(k)
+}
+
 // HasOwner reports whether the ref of a nested record holds the owner's id.
 func (r Ref) HasOwner() bool {
 	owner, own, _ := strings.Cut(r.ID, nestedBy)

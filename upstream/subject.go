@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -58,6 +59,7 @@ func WithSubject(ctx context.Context, ref Ref, body jsontext.Value) context.Cont
 // subjectOf returns the record that a request is for, if the context knows it.
 func subjectOf(ctx context.Context, t *RowType, at Place, segments []string) (body jsontext.Value, ok bool) {
 	s, ok := ctx.Value(subjectKey{}).(subject)
+	ok = ok && strings.Trim(string(membersOf(s.body)["id"]), `"`) == s.ref.ID
 	return s.body, ok && s.ref.Kind == t.kind && s.ref.Parent == at.WorkspaceID && len(segments) > 0 && segments[len(segments)-1] == s.ref.ID
 }
 
@@ -113,7 +115,7 @@ func (c *Client) hasRead(workspace string, k Kind) {
 func (c *Client) lists(ctx context.Context, at Place, k Kind) bool {
 	for _, s := range subjects {
 		if s.kind == k && s.list != nil {
-			_, err := c.get(ctx, at.Subdomain, append([]string{"workspaces", at.WorkspaceID}, s.list...), Query{}, nil, func([]byte) error { return nil })
+			_, err := c.get(ctx, at.Subdomain, append([]string{"workspaces", at.WorkspaceID}, s.list...), Query{}, content{}, func([]byte) error { return nil })
 			return err == nil
 		}
 	}

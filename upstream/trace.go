@@ -22,6 +22,10 @@ type Call struct {
 	// Status is the status of the response, 0 without one.
 	Status int
 	Origin transport.Origin
+	// Age is the time since a cached response came from ClickFunnels; 0 for others. IsStale reports that it
+	// replaces one that ClickFunnels could not give.
+	Age     time.Duration
+	IsStale bool
 	// Took is the duration, including all attempts and the time in the limiter's queue.
 	Began time.Time
 	Took  time.Duration

@@ -37,7 +37,7 @@ func (c *Client) Me(ctx context.Context) (*Me, error) {
 		return nil, RecordNotFound()
 	}
 	me := new(Me)
-	_, err := c.get(ctx, Accounts, []string{"me"}, Query{}, nil, func(body []byte) (err error) {
+	_, err := c.get(ctx, Accounts, []string{"me"}, Query{}, content{}, func(body []byte) (err error) {
 		if me.User, err = decodeRecord[User](body, c.projection); err != nil {
 			return err
 		}

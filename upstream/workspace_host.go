@@ -89,14 +89,25 @@ func (c *Client) Learn(p Place) {
 	}
 }
 
-// Changed drops the cached responses of a workspace, given by its raw id, for all tokens and on all
-// replicas. It may look the workspace up first.
-func (c *Client) Changed(ctx context.Context, workspace string) error {
+// Changed drops the cached responses of a workspace, given by its raw id, that a change can have changed,
+// for all tokens and on all replicas. It may look the workspace up first.
+func (c *Client) Changed(ctx context.Context, workspace string, change Change) error {
 	p, err := c.locate(ctx, Place{WorkspaceID: workspace})
 	if err != nil {
 		return err
 	}
-	c.transport.Invalidate(ctx, p.Subdomain)
+	c.transport.Evict(ctx, p.Subdomain, change.tags())
+	return nil
+}
+
+// Evict drops the cached responses of a host, for all tokens and on all replicas. The tags are raw ids of
+// records and kinds of lists; nil drops all.
+func (c *Client) Evict(ctx context.Context, subdomain string, tags []string) error {
+	host, err := ParseSubdomain(subdomain)
+	if err != nil {
+		return err
+	}
+	c.transport.Evict(ctx, host, tags)
 	return nil
 }
 

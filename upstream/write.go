@@ -26,7 +26,10 @@ func WithWritten(ctx context.Context, written *atomic.Bool) context.Context {
 // An error reports whether the outcome is unknown ([Error.Unknown]) and whether ClickFunnels
 // refused the write itself ([Error.Refused]). Idempotent calls are retried where that is useful.
 // Others are retried only if ClickFunnels has certainly not carried them out (clickfunnels-api.md §4).
-func (c *Client) write(ctx context.Context, method, subdomain string, segments []string, query string, body any, idempotent bool, read func(status int, uncertain bool, body []byte) error) error {
+//
+// changes returns the tags of the cached responses that a success can have changed; nil stands for all of
+// the host.
+func (c *Client) write(ctx context.Context, method, subdomain string, segments []string, query string, body any, idempotent bool, changes func(body []byte) []string, read func(status int, uncertain bool, body []byte) error) error {
 	var text []byte
 	if body != nil {
 		var err error
@@ -34,7 +37,7 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 			return notMade(err)
 		}
 	}
-	r := &request{Request: transport.Request{Method: method, Body: text, Idempotent: idempotent}, subdomain: subdomain, segments: segments, query: query}
+	r := &request{Request: transport.Request{Method: method, Body: text, Idempotent: idempotent, Tags: changes}, subdomain: subdomain, segments: segments, query: query}
 	err := c.call(ctx, r, func(a transport.Response) error {
 		err := read(a.Status, r.uncertain, a.Body)
 		r.uncertain = r.uncertain || err != nil
@@ -62,10 +65,12 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 func writeRecord[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, idempotent bool) (row *T, created *bool, err error) {
 	query := Query{}.encode(c.expanded(TypeOf[T]()))
 	var body any
+	var changes func(body []byte) []string
 	if key != "" {
 		body = map[string]any{key: attributes}
+		changes = changeOf(TypeOf[T](), method != http.MethodPost, segments)
 	}
-	err = c.write(ctx, method, at.Subdomain, segments, query, body, idempotent, func(status int, uncertain bool, body []byte) (err error) {
+	err = c.write(ctx, method, at.Subdomain, segments, query, body, idempotent, changes, func(status int, uncertain bool, body []byte) (err error) {
 		if now := status == http.StatusCreated; now || !uncertain {
 			created = &now
 		}
@@ -147,7 +152,7 @@ func calledOn[T any](ctx context.Context, c *Client, method string, p Place, id,
 		return err
 	}
 	_, err = onWorkspaceHost(ctx, c, p, func(p Place) (none struct{}, err error) {
-		return none, c.write(ctx, method, p.Subdomain, segments, query, body, false, func(int, bool, []byte) error { return nil })
+		return none, c.write(ctx, method, p.Subdomain, segments, query, body, false, nil, func(int, bool, []byte) error { return nil })
 	})
 	return err
 }

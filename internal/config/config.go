@@ -50,7 +50,8 @@ type Config struct {
 	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"Timeout of one attempt of a REST call."`
 	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"Maximum number of attempts of a REST call that is rate-limited (429), gets no response, or fails with 408, 425, 502–504, 520–527 or 530. A 500 is retried at most twice. A call that creates a record is retried only if it was certainly not delivered."`
 	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Maximum number of concurrent list calls with a filter, for each token and workspace; 0 means no limit. The ClickFunnels documentation gives a limit of 2."`
-	CacheTTL        time.Duration `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long REST responses are cached for the same token, such as 30s; 0s disables the cache. A mutation clears the cache of its workspace. A request with Cache-Control: no-cache bypasses the cache."`
+	CacheTTL        CacheTTL      `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long REST responses are cached for the same token: a time such as 30s, or times by type such as contacts=5m,orders=1m,30s. 0s disables the cache. A mutation or a webhook clears the responses that it can have changed. A request with Cache-Control: no-cache bypasses the cache."`
+	CacheStale      time.Duration `group:"ClickFunnels" name:"cache-stale" env:"FUNNELGRAPH_CACHE_STALE" default:"0s" help:"How long an expired response replaces one that ClickFunnels cannot give because it is down, such as 10m. Needs --cache-ttl."`
 	CacheSize       int           `group:"ClickFunnels" name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Maximum memory for cached responses, in MiB."`
 
 	AccessFile    string `group:"Callers" name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file with the clients, their ClickFunnels tokens and their permissions. Clients then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is reloaded when it changes."`
@@ -249,6 +250,10 @@ func (c *Config) check(all []setting) error {
 			if s.Target.Int() < 0 {
 				return fmt.Errorf("%s %v must not be negative", s, v)
 			}
+		case CacheTTL:
+			if shortest, _ := v.bounds(); shortest < 0 {
+				return fmt.Errorf("%s %v must not be negative", s, v)
+			}
 		}
 	}
 	name := func(flag string) setting {
@@ -321,6 +326,9 @@ func (c *Config) checkUpstream(name func(string) setting) error {
 	if c.Attempts < 1 {
 		return fmt.Errorf("%s %d must be at least 1, which disables retries", name("max-attempts"), c.Attempts)
 	}
+	if c.CacheStale > 0 && c.CacheTTL.Longest() == 0 {
+		return fmt.Errorf("%s %s needs %s", name("cache-stale"), c.CacheStale, name("cache-ttl"))
+	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
 		return fmt.Errorf("%s %d must be from 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)
 	}
@@ -337,8 +345,8 @@ func (c *Config) checkRedis(name func(string) setting) error {
 	if strings.Contains(c.RedisURL, ":"+secretMask+"@") {
 		return fmt.Errorf("%s has %s instead of its password, as --print-config prints it: put the password there", name("redis-url"), secretMask)
 	}
-	if c.CacheTTL > redis.MaxTTL {
-		return fmt.Errorf("%s %s must be at most %s with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
+	if c.CacheTTL.Longest()+c.CacheStale > redis.MaxTTL {
+		return fmt.Errorf("%s %s must be at most %s with %s, together with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"), name("cache-stale"))
 	}
 	return nil
 }

@@ -115,6 +115,10 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--upstream-timeout", "0s"}, want: "--upstream-timeout"},
 		{args: []string{"--cache-ttl", "-1s"}, want: "--cache-ttl"},
 		{args: []string{"--cache-ttl", "30"}, want: "--cache-ttl"},
+		{args: []string{"--cache-ttl", "contacts=-1m,30s"}, want: "--cache-ttl contacts=-1m0s,30s must not be negative"},
+		{args: []string{"--cache-ttl", "kontacts=1m"}, want: "--cache-ttl"},
+		{args: []string{"--cache-stale=10m"}, want: "--cache-stale 10m0s needs --cache-ttl"},
+		{args: []string{"--redis-url", "redis://host", "--cache-ttl=contacts=23h", "--cache-stale=2h"}, want: "must be at most 24h0m0s"},
 		{args: []string{"--cache-size", "0"}, want: "--cache-size"},
 		{args: []string{"--cache-size", "9999999999"}, want: "--cache-size"},
 		{args: []string{"--max-body", "0"}, want: "--max-body"},
@@ -330,6 +334,31 @@ func TestBuild(t *testing.T) {
 	} {
 		if got := describeBuild("v1.2.3", settings); got != want {
 			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// TestCacheTTL reads times by type.
+func TestCacheTTL(t *testing.T) {
+	for text, want := range map[string]string{
+		"30s": "30s", "contacts=5m,orders=30s,10s": "contacts=5m0s,orders=30s,10s", "orders=1m": "orders=1m0s", "contacts=1m , 2s": "contacts=1m0s,2s", "0s": "0s", "0": "0s",
+		"contacts=1m,0s": "contacts=1m0s", "salesOpportunities=1m": "salesOpportunities=1m0s", "workspaces=1h,teams=0s,1m": "teams=0s,workspaces=1h0m0s,1m0s",
+		"contact=1m": "has an unknown type", "hush=1m": "has an unknown type", "contacts=": "must be a time", "contacts": "must be a time", "contacts=1m,": "must be a time",
+		"contacts=1m,contacts=2m": "has contacts twice", "1m,2m": "only once", "1m,contacts=2m": "last", "": "must be a time", "=1m": "unknown type",
+	} {
+		var c CacheTTL
+		if err := c.UnmarshalText([]byte(text)); err != nil {
+			if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+				t.Errorf("%s: %v, want %s", text, err, want)
+			}
+			continue
+		}
+		if got := c.String(); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+		var again CacheTTL
+		if err := again.UnmarshalText([]byte(c.String())); err != nil || again.String() != want {
+			t.Errorf("%s: again %s, %v", text, again, err)
 		}
 	}
 }

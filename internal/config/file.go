@@ -216,6 +216,8 @@ func expected(flag *kong.Flag, of reflect.Type) kind {
 		return kind{"one of: " + strings.Join(flag.EnumSlice(), ", "), []string{"!!str"}}
 	case of == reflect.TypeFor[time.Duration]():
 		return kind{"a time with its unit, such as 30s", []string{"!!str", "!!int"}} // 0 needs none
+	case of == reflect.TypeFor[CacheTTL]():
+		return kind{"a time with its unit, such as 30s, or times by type, such as contacts=5m,30s", []string{"!!str", "!!int"}}
 	case of.Kind() == reflect.Bool:
 		return kind{"true or false", []string{"!!bool"}}
 	case reflect.Zero(of).CanFloat():

@@ -107,6 +107,7 @@ func TestEveryFlag(t *testing.T) {
 		"listen": "127.0.0.1:1", "admin-listen": "127.0.0.1:2", "cors-origin": "[https://a.example, https://b.example]",
 		"oauth-client-id": "something\npublic-url: https://a.example", "oauth-url": "http://localhost:9/oauth", "public-url": "https://a.example", "return-to": "[https://a.example, https://b.example]",
 		"upstream-url": "http://localhost:9", "redis-url": "redis://localhost:6379", "trusted-documents-only": "true\ntrusted-documents: manifest.json",
+		"cache-ttl": "contacts=5m0s,17s", "cache-stale": "17s\ncache-ttl: 1s",
 		"demo-latency": "17s\ndemo: true", "demo-faults": "429=0.1\ndemo: true",
 	}
 	for _, flag := range parserModel(t).Flags {

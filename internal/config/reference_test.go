@@ -98,7 +98,7 @@ func TestExamples(t *testing.T) {
 		t.Error("there are none")
 	}
 	for _, example := range examples {
-		if cfg, err := Parse([]string{"--config", writeConfig(t, example[1])}, nil); err != nil || cfg.Listen != ":8080" || cfg.CacheTTL == 0 {
+		if cfg, err := Parse([]string{"--config", writeConfig(t, example[1])}, nil); err != nil || cfg.Listen != ":8080" || cfg.CacheTTL.Default == 0 {
 			t.Errorf("%v %v", cfg, err)
 		}
 	}

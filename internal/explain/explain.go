@@ -49,6 +49,10 @@ type Call struct {
 	Parameters []string         `json:"parameters,omitempty"`
 	Status     int              `json:"status"`
 	Origin     transport.Origin `json:"origin"`
+	// AgeMS is the time since a cached response came from ClickFunnels, in milliseconds; 0 for others.
+	AgeMS float64 `json:"ageMs"`
+	// Stale reports that ClickFunnels is down, and that an expired response replaces the one of the call.
+	Stale bool `json:"stale,omitempty"`
 	// StartMS is the time from the start of the request to the start of the call, and
 	// DurationMS the duration of the call, both in milliseconds.
 	StartMS    float64 `json:"startMs"`
@@ -110,7 +114,7 @@ func explanation(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 		case transport.FromCache:
 			e.Cache++
 		}
-		e.Calls[i] = Call{c.Method, c.Host, c.Path(), c.Parameters(), c.Status, c.Origin, ms(c.Began.Sub(t.Began())), ms(c.Took)}
+		e.Calls[i] = Call{c.Method, c.Host, c.Path(), c.Parameters(), c.Status, c.Origin, ms(c.Age), c.IsStale, ms(c.Began.Sub(t.Began())), ms(c.Took)}
 	}
 	return e
 }

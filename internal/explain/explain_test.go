@@ -233,7 +233,7 @@ func TestExplanationIsJSONWithRoundedTimes(t *testing.T) {
 		}
 	}
 	text, err := json.Marshal(Explanation{Calls: []Call{{Method: "GET", Host: "h", Path: "/teams", Status: 200, Origin: transport.FromCache}}})
-	const want = `{"calls":[{"method":"GET","host":"h","path":"/teams","status":200,"origin":"cache","startMs":0,"durationMs":0}],"network":0,"coalesced":0,"cache":0,"chain":0,"complexity":0,"durationMs":0}`
+	const want = `{"calls":[{"method":"GET","host":"h","path":"/teams","status":200,"origin":"cache","ageMs":0,"startMs":0,"durationMs":0}],"network":0,"coalesced":0,"cache":0,"chain":0,"complexity":0,"durationMs":0}`
 	if err != nil || string(text) != want {
 		t.Errorf("%s %v, want %s", text, err, want)
 	}

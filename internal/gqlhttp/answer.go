@@ -199,6 +199,9 @@ func (a *answer) send(c *content) {
 	}
 	header["X-Content-Type-Options"] = noSniff
 	header["Cache-Control"] = noStore
+	if c.cacheStatus != "" {
+		header["Cache-Status"] = []string{c.cacheStatus}
+	}
 	if cached {
 		// The client may store the response privately, but must revalidate it each time. Only
 		// the header Authorization identifies the client.

@@ -15,6 +15,8 @@ type content struct {
 	body   []byte
 	// cacheable reports that clients may cache it: it is the response to a query, without errors.
 	cacheable bool
+	// cacheStatus is the header Cache-Status (RFC 9211) if parts of it have expired.
+	cacheStatus string
 
 	mu               sync.Mutex
 	compressedBodies map[*contentcoding.Coding][]byte

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,6 +72,8 @@ type Config struct {
 	Replayed func(context.Context)
 	// MaxBody is the maximum size of a request's body, in bytes.
 	MaxBody int64
+	// Expired, if not nil, returns the time since parts of a response expired, and whether there are any.
+	Expired func(*graphql.Response) (time.Duration, bool)
 	// LastEvent, if not nil, returns a context in which a subscription begins after the event with an id.
 	LastEvent func(ctx context.Context, id string) context.Context
 	// Streams counts subscriptions and connections. MayStream, if not nil, reports whether a client may
@@ -363,15 +366,22 @@ func (h *handler) execute(ctx context.Context, op *graphql.OperationContext) (ma
 	if response == nil { // cancelled
 		return clientClosed()
 	}
-	return encodeComplete(response)
+	return h.encodeComplete(response)
 }
 
 // encodeComplete encodes a complete response.
-func encodeComplete(response *graphql.Response) *content {
+func (h *handler) encodeComplete(response *graphql.Response) *content {
 	response.Errors = firstErrors(response.Errors, maxFieldErrors)
 	succeeded := len(response.Errors) == 0
-	status, body := encode(http.StatusOK, response)
-	return &content{status: status, body: body, cacheable: succeeded && status == http.StatusOK}
+	made := new(content)
+	if h.Expired != nil {
+		if expired, ok := h.Expired(response); ok {
+			made.cacheStatus, succeeded = "funnelgraph; hit; ttl=-"+strconv.Itoa(int(expired.Seconds())+1), false
+		}
+	}
+	made.status, made.body = encode(http.StatusOK, response)
+	made.cacheable = succeeded && made.status == http.StatusOK
+	return made
 }
 
 // firstErrors returns the first errors, and one that says how many more there are.

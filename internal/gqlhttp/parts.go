@@ -105,7 +105,7 @@ func (a *answer) sendIncrementally(ctx context.Context, op *graphql.OperationCon
 				abortIfIncomplete(out, ended)
 				return
 			case out == nil && a.parts == multipart && response.HasNext == nil:
-				made := encodeComplete(response)
+				made := a.encodeComplete(response)
 				made.cacheable = made.cacheable && op.Operation.Operation == ast.Query
 				a.send(made)
 				return

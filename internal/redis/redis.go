@@ -11,11 +11,13 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +33,7 @@ import (
 
 const (
 	// prefix begins all keys. It changes when the format of the values does.
-	prefix = "funnelgraph:2:"
+	prefix = "funnelgraph:3:"
 	// timeout limits the wait for a connection, and for a response of Redis.
 	timeout = 100 * time.Millisecond
 	// breakerDelay is how long the circuit breaker stays open, and the interval between pings.
@@ -42,8 +44,10 @@ const (
 	documentTTL = 24 * time.Hour
 	// MaxTTL is the maximum lifetime of cached responses.
 	MaxTTL = 24 * time.Hour
-	// epochTTL is the lifetime of an epoch, which must outlive all responses cached before it.
-	epochTTL = 2 * MaxTTL
+	// evictionTTL is the lifetime of the evictions of a host after the last one. They must outlive all
+	// responses cached before them. maxEvictions is how many are kept.
+	evictionTTL  = 2 * MaxTTL
+	maxEvictions = 1000
 )
 
 //go:embed lease.lua
@@ -60,7 +64,7 @@ type Client struct {
 	failures atomic.Int64
 
 	mu sync.Mutex
-	// unsentWrites are the workspaces with writes that could not be sent to Redis.
+	// unsentWrites are the hosts with evictions that could not be sent to Redis.
 	unsentWrites map[string]bool
 	// unsentReleases are the records of idempotency keys that could not be released, with the
 	// names of the keys.
@@ -209,64 +213,105 @@ func (r *Client) Lease(lane, id string, ask transport.Ask) (grant transport.Gran
 	return grant, err
 }
 
-// Epoch implements [transport.Replicas].
-func (r *Client) Epoch(ctx context.Context, workspace string) (string, error) {
-	var epoch int64
-	err := r.do(ctx, func(conn redigo.Conn) (err error) {
-		epoch, err = redigo.Int64(conn.Do("GET", prefix+"epoch:"+workspace))
-		return err
-	})
-	if err != nil && !errors.Is(err, redigo.ErrNil) {
-		return "", err
-	}
-	return strconv.FormatInt(epoch, 10), nil
-}
+// evictScript appends an eviction to the stream of a host, with the position of the one before.
+const evictScript = `
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[3], '*', 'previous', last and last[1] or '0-0', 'by', ARGV[1], 'tags', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return id`
 
-// Written implements [transport.Replicas].
-func (r *Client) Written(ctx context.Context, workspace string) {
-	err := r.do(context.WithoutCancel(ctx), func(conn redigo.Conn) error {
-		key := prefix + "epoch:" + workspace
-		if _, err := conn.Do("INCR", key); err != nil {
-			return err
+// everything stands for all tags.
+const everything = "*"
+
+// Evict implements [transport.Replicas]. An eviction that fails is sent again later, for all responses.
+func (r *Client) Evict(ctx context.Context, host string, tags []string) (at transport.Position, err error) {
+	text := strings.Join(tags, " ")
+	if tags == nil {
+		text = everything
+	}
+	err = r.do(context.WithoutCancel(ctx), func(conn redigo.Conn) error {
+		id, err := redigo.String(conn.Do("EVAL", evictScript, 1, prefix+"evictions:"+host, r.id, text, maxEvictions, evictionTTL.Milliseconds()))
+		if err == nil {
+			at, err = positionOf(id)
 		}
-		_, err := conn.Do("EXPIRE", key, int64(epochTTL.Seconds()))
 		return err
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case err == nil:
-		delete(r.unsentWrites, workspace)
-	case len(r.unsentWrites) < maxUnsentWrites:
-		r.unsentWrites[workspace] = true
+	case err == nil && tags == nil:
+		delete(r.unsentWrites, host)
+	case err != nil && len(r.unsentWrites) < maxUnsentWrites:
+		r.unsentWrites[host] = true
 	}
+	return at, err
 }
 
-// maxUnsentWrites bounds the memory for writes that could not be sent to Redis.
+// positionOf parses the id of an entry of a stream.
+func positionOf(id string) (at transport.Position, err error) {
+	first, second, _ := strings.Cut(id, "-")
+	if at.Time, err = strconv.ParseUint(first, 10, 64); err == nil {
+		at.Number, err = strconv.ParseUint(second, 10, 64)
+	}
+	return at, err
+}
+
+// Evictions implements [transport.Replicas].
+func (r *Client) Evictions(ctx context.Context, host string, after transport.Position) (evictions []transport.Eviction, err error) {
+	from := fmt.Sprintf("%d-%d", after.Time, after.Number+1)
+	err = r.do(ctx, func(conn redigo.Conn) error {
+		rows, err := redigo.Values(conn.Do("XRANGE", prefix+"evictions:"+host, from, "+"))
+		for _, row := range rows {
+			if err != nil {
+				break
+			}
+			var each transport.Eviction
+			if each, err = r.evictionOf(row); err == nil {
+				evictions = append(evictions, each)
+			}
+		}
+		return err
+	})
+	return evictions, err
+}
+
+// evictionOf parses an entry of the stream of a host.
+func (r *Client) evictionOf(row any) (e transport.Eviction, err error) {
+	id, fields, err := streamEntry(row)
+	if err != nil {
+		return e, err
+	}
+	if e.Position, err = positionOf(id); err != nil {
+		return e, err
+	}
+	e.Previous, err = positionOf(fields["previous"])
+	e.IsOwn = fields["by"] == r.id
+	if text := fields["tags"]; text != everything {
+		e.Tags = strings.Fields(text)
+	}
+	return e, err
+}
+
+// maxUnsentWrites bounds the memory for evictions that could not be sent to Redis.
 const maxUnsentWrites = 10_000
 
-// resendWrites resends writes that could not be sent to Redis.
+// resendWrites resends evictions that could not be sent to Redis.
 func (r *Client) resendWrites(ctx context.Context) {
 	r.mu.Lock()
 	unsent := slices.Collect(maps.Keys(r.unsentWrites))
 	r.mu.Unlock()
 	for _, workspace := range unsent {
-		r.Written(ctx, workspace)
+		_, _ = r.Evict(ctx, workspace, nil)
 	}
 }
 
 // Answer implements [transport.Replicas].
-func (r *Client) Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool) {
-	key = prefix + "answer:" + key
+func (r *Client) Answer(ctx context.Context, key string) (answer []byte, ok bool) {
 	err := r.do(ctx, func(conn redigo.Conn) (err error) {
-		if answer, err = redigo.Bytes(conn.Do("GET", key)); err != nil {
-			return err
-		}
-		ms, err := redigo.Int64(conn.Do("PTTL", key))
-		rest = time.Duration(ms) * time.Millisecond
+		answer, err = redigo.Bytes(conn.Do("GET", prefix+"answer:"+key))
 		return err
 	})
-	return answer, rest, err == nil && rest > 0
+	return answer, err == nil
 }
 
 // Keep implements [transport.Replicas].

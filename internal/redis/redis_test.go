@@ -465,19 +465,19 @@ func TestStoredWaitIsBounded(t *testing.T) {
 	const longest = 2 * time.Minute
 	ask := transport.Ask{Need: 1, Want: 1, Limit: 100, Most: 512, Ease: 1, LongestRest: longest}
 	for _, stored := range []string{"99999999999999", "1e300", "nan", "soon"} {
-		cli("hset", "funnelgraph:2:lane:a", "resumes", stored, "eased", stored, "other", "100:1:100:"+stored)
+		cli("hset", "funnelgraph:3:lane:a", "resumes", stored, "eased", stored, "other", "100:1:100:"+stored)
 		grant, err := shared.Lease("a", "1", ask)
 		if err != nil || grant.Calls != 1 || grant.Rest != 0 || grant.Eased < 0 {
 			t.Errorf("stored %s: %+v, %v", stored, grant, err)
 		}
-		if after := cli("hget", "funnelgraph:2:lane:a", "resumes"); after != "0" {
+		if after := cli("hget", "funnelgraph:3:lane:a", "resumes"); after != "0" {
 			t.Errorf("stored %s: it is %s afterwards", stored, after)
 		}
 	}
 	// A server that starts with such a value calls at once.
 	credential := sha256.Sum256([]byte("Bearer secret"))
 	lane := hex.EncodeToString(credential[:]) + ":" + place.Subdomain
-	cli("hset", "funnelgraph:2:lane:"+lane, "resumes", "99999999999999")
+	cli("hset", "funnelgraph:3:lane:"+lane, "resumes", "99999999999999")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if _, err := newReplica(t, r, new(api), 0).Contacts(ctx, place, upstream.Query{}); err != nil {

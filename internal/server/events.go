@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,13 +76,25 @@ func (s *Events) receiver(clients *access.Clients, maxBody int64) *webhooks.Rece
 func (s *Events) handle(ctx context.Context, hook webhooks.Webhook, e webhooks.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
-	if err := s.client.WithToken(hook.Token).Changed(ctx, hook.Workspace); err != nil {
+	if err := s.client.WithToken(hook.Token).Changed(ctx, hook.Workspace, changeOf(e)); err != nil {
 		return err
 	}
 	if e.Late {
 		s.missed.Inc()
 	}
 	return s.feed.Publish(ctx, e)
+}
+
+// changeOf returns the change that an event is about.
+func changeOf(e webhooks.Event) upstream.Change {
+	var kind upstream.Kind
+	if !e.IsV1 {
+		kind, _ = upstream.KindOfSubject(e.SubjectType)
+	}
+	return upstream.Change{
+		Kind: kind, ID: e.SubjectID, Data: e.Data,
+		IsUpdate: strings.HasSuffix(e.Type, ".updated"), IsDeletion: strings.HasSuffix(e.Type, ".deleted"),
+	}
 }
 
 // eventTimeout limits the processing of an event, which can look its workspace up.

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -136,6 +137,7 @@ func newHandler(ctx context.Context, cfg config.Config, p *Parts) (http.Handler,
 		if err != nil {
 			return nil, err
 		}
+		p.client = func() *upstream.Client { return d.current.Load().client }
 		p.stats, p.Redis, p.Events = d.Stats, d.current.Load().redis, d.events
 		return d, nil
 	}
@@ -153,7 +155,8 @@ func newHandler(ctx context.Context, cfg config.Config, p *Parts) (http.Handler,
 		}
 	}
 	p.Events = NewEvents(ctx, p.Gate, p.Client, p.Redis)
-	p.stats = p.Client.Stats
+	p.stats, p.client = p.Client.Stats, func() *upstream.Client { return p.Client }
+	warnOfLongTTL(cfg, p.Gate)
 	return Handler(cfg, *p), nil
 }
 
@@ -172,6 +175,7 @@ type Parts struct {
 	reset     http.HandlerFunc       // resets the demo's data; nil without the demo
 	authorize http.Handler           // the pages of the demo's OAuth server; nil without the demo
 	stats     func() transport.Stats // statistics of the client
+	client    func() *upstream.Client
 }
 
 // NewClient returns a client of the REST API with an observer. If the configuration has a Redis
@@ -181,10 +185,13 @@ func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observe
 		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, Observer: observer,
 		Transport: transport.Config{
 			CallTimeout: cfg.UpstreamTimeout, Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
-			CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
+			CacheTTL: cfg.CacheTTL.Default, CacheTTLs: make(map[string]time.Duration), CacheStale: cfg.CacheStale, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
 		},
 	}
 	var replicas *redis.Client
+	for kind, ttl := range cfg.CacheTTL.Kinds {
+		settings.Transport.CacheTTLs[string(kind)] = ttl
+	}
 	if cfg.RedisURL != "" {
 		var err error
 		if replicas, err = redis.Connect(ctx, cfg.RedisURL); err != nil {
@@ -271,6 +278,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		},
 		Replayed:  func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
 		InParts:   graph.InParts,
+		Expired:   graph.Expired,
 		LastEvent: graph.LastEvent,
 		Streams:   p.Streams,
 		MayStream: func(ctx context.Context, running int) bool { return access.From(ctx).Policy.AllowsStream(ctx, running) },
@@ -338,7 +346,7 @@ func withCORS(cfg config.Config, next http.Handler) http.Handler {
 	options := cors.Options{
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: []string{"*"},
-		ExposedHeaders: []string{"ETag", "Retry-After", idempotency.ReplayedHeader, telemetry.RequestID},
+		ExposedHeaders: []string{"Cache-Status", "ETag", "Retry-After", idempotency.ReplayedHeader, telemetry.RequestID},
 		MaxAge:         600,
 	}
 	options.AllowOriginFunc = func(origin string) bool {
@@ -364,7 +372,10 @@ func serveAdmin(ctx context.Context, address string, p Parts, level *slog.LevelV
 	if p.Redis != nil {
 		metrics = append(metrics, p.Redis.Metrics()...)
 	}
-	_, shut, err = serveSeparately(ctx, address, p.Telemetry.Admin(p.stats, level, metrics...))
+	mux := http.NewServeMux()
+	mux.Handle("/", p.Telemetry.Admin(p.stats, level, metrics...))
+	mux.HandleFunc("POST "+evictPath, evict(p.client))
+	_, shut, err = serveSeparately(ctx, address, mux)
 	return shut, err
 }
 

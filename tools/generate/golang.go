@@ -269,6 +269,10 @@ func (d *Description) writeKindNames(c *code) error {
 			c.line("Kind%s: true,", r.Type.Name)
 		}
 	}
+	c.line("}\n\n// kindsByPlural are the kinds by the plurals of their types, as lists of the schema have them.\nvar kindsByPlural = map[string]Kind{")
+	for _, r := range d.inOrder() {
+		c.line("%q: Kind%s,", lowerFirst(plural(r.Type.Name)), r.Type.Name)
+	}
 	c.line("}\n\n// pathWords are the segments of paths that are not ids.\nvar pathWords = map[string]bool{")
 	for _, word := range d.words() {
 		c.line("%q: true,", word)

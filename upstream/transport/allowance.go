@@ -20,6 +20,7 @@ type Allowance struct {
 	Until time.Time
 
 	made  atomic.Int64
+	stale atomic.Int64 // the longest time since a response expired
 	began time.Time
 	// release stops the timer for Until. Calling it is optional, because the parent context ends
 	// with the request.
@@ -40,6 +41,16 @@ func (a *Allowance) Spend() bool {
 
 // Began returns when [WithAllowance] was called.
 func (a *Allowance) Began() time.Time { return a.began }
+
+// Stale returns the longest time since the expiry of a response that was given nevertheless; 0 if there
+// was none.
+func (a *Allowance) Stale() time.Duration { return time.Duration(a.stale.Load()) }
+
+// addStale records a stale response.
+func (a *Allowance) addStale(expired time.Duration) {
+	for before := a.stale.Load(); int64(expired) > before && !a.stale.CompareAndSwap(before, int64(expired)); before = a.stale.Load() {
+	}
+}
 
 type allowanceKey struct{}
 

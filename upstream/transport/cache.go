@@ -5,40 +5,36 @@ import (
 	"context"
 	"crypto/cipher"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/internal/lru"
 )
 
 // cache answers repeated GETs from stored responses for a while. A response never reaches another
-// credential. Any call that is not a GET invalidates the responses of its workspace for all
-// credentials, including those of GETs in flight. Replicas share the cache and its invalidations.
-// Responses are stored after they have been decoded (see [Response.Decoded]). A cache is bounded in bytes and safe for
-// concurrent use.
+// credential. Each has tags: of the records that it holds, and of the list that it is a part of. A change
+// evicts the responses with its tags, for all credentials, including those of GETs in flight. Replicas share
+// the cache and its evictions. Responses are stored after they have been decoded (see [Response.Decoded]).
+// A cache is bounded in bytes and safe for concurrent use.
 type cache struct {
-	next      *coalescer
-	ttl       time.Duration
+	next *coalescer
+	// ttl is how long a response of a kind is valid, and stale how long it replaces one that ClickFunnels
+	// cannot give after that.
+	ttl       func(kind string) time.Duration
+	stale     time.Duration
 	replicas  Replicas // nil without replicas
 	uploads   chan struct{}
 	responses *lru.Cache[cacheKey, cached]
-
-	mu sync.Mutex
-	// epochs counts the invalidations of each workspace. Responses of earlier epochs are no longer
-	// found, and are evicted as they age.
-	epochs    map[string]uint64
-	baseEpoch uint64 // of workspaces that are not in the map
+	evicted   *evictions
 }
 
 type cacheKey struct {
 	credential Credential
-	epoch      uint64
-	// shared is the epoch that replicas share.
-	shared string
-	url    string
+	url        string
 }
 
 // NextHeader is the only header that the cache keeps. It holds the cursor of the next page, if there
@@ -47,29 +43,44 @@ const NextHeader = "Pagination-Next"
 
 // cached is a stored response with the status 200.
 type cached struct {
-	next string // header NextHeader
+	origin
 	body []byte
-	// expires is when the response is no longer valid.
-	expires time.Time
+	// began is the number of evictions when its call began.
+	began uint64
+}
+
+// origin is what the shared state holds of a response beside its body.
+type origin struct {
+	Next string   `json:"next,omitempty"` // header NextHeader
+	Tags []string `json:"tags"`           // nil if every change evicts it
+	// Position is the last eviction before its call began.
+	Position Position `json:"position"`
+	// Came is when it came from ClickFunnels, and Expires when it is not valid any more.
+	Came    time.Time `json:"came"`
+	Expires time.Time `json:"expires"`
 }
 
 const (
-	// entryBytes is the approximate overhead of an entry beyond its URL and body.
+	// entryBytes is the approximate overhead of an entry beyond its URL and body, and tagBytes of a tag
+	// beyond its text.
 	entryBytes = 512
+	tagBytes   = 16
 	// maxSharedBody is the largest body that replicas share, in bytes. maxUploads is how many
 	// responses may be on their way to the shared state.
 	maxSharedBody = 256 << 10
 	maxUploads    = 64
-	// maxEpochs bounds the number of workspaces with an epoch of their own.
-	maxEpochs = 10_000
 )
 
-// newCache returns a cache that stores responses for ttl, with at most size bytes in total.
-func newCache(next *coalescer, ttl time.Duration, size uint64, replicas Replicas) *cache {
+// newCache returns a cache of at most size bytes in total.
+func newCache(next *coalescer, ttl func(kind string) time.Duration, stale time.Duration, size uint64, replicas Replicas) *cache {
 	return &cache{
-		next: next, ttl: ttl, replicas: replicas, uploads: make(chan struct{}, maxUploads), epochs: make(map[string]uint64),
+		next: next, ttl: ttl, stale: stale, replicas: replicas, uploads: make(chan struct{}, maxUploads), evicted: newEvictions(),
 		responses: lru.New(int(min(size, math.MaxInt)), func(key cacheKey, answer cached) int {
-			return entryBytes + len(key.url) + len(answer.next) + len(answer.body)
+			bytes := entryBytes + len(key.url) + len(answer.Next) + len(answer.body)
+			for _, tag := range answer.Tags {
+				bytes += tagBytes + len(tag)
+			}
+			return bytes
 		}),
 	}
 }
@@ -77,87 +88,167 @@ func newCache(next *coalescer, ttl time.Duration, size uint64, replicas Replicas
 // do makes a call, or returns the stored response to an identical one.
 func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
 	if r.Method != http.MethodGet {
-		// The cache is invalidated again after the write: responses read in between may be of
-		// either state.
-		c.invalidate(ctx, r.Host)
-		defer c.invalidate(ctx, r.Host)
-		return c.next.do(ctx, r)
+		a, err := c.next.do(ctx, r)
+		c.evict(ctx, r.Host, r.changes(a, err))
+		return a, err
 	}
-	key := cacheKey{credential: r.Credential, epoch: c.epoch(r.Host), url: r.URL}
-	useShared := false
-	if c.replicas != nil {
-		// If the shared state is unreachable, the server runs standalone.
-		var err error
-		key.shared, err = c.replicas.Epoch(ctx, r.Host)
-		useShared = err == nil
-	}
+	position, isShared := c.sync(ctx, r.Host)
+	began := c.evicted.begin()
+	key := cacheKey{r.Credential, r.URL}
+	var known cached
+	found := false
 	if !r.Fresh {
-		if known, ok := c.lookup(ctx, key, r, useShared); ok {
-			return Response{Status: http.StatusOK, Header: http.Header{NextHeader: {known.next}}, Body: known.body, Origin: FromCache}, nil
+		if known, found = c.lookup(ctx, key, r, isShared); found && time.Now().Before(known.Expires) {
+			return known.response(), nil
 		}
 	}
 	a, err := c.next.do(ctx, r)
-	if err == nil && a.Status == http.StatusOK {
-		a.decoded = func() { c.store(key, r, a, useShared) }
+	switch {
+	case found && isOutage(ctx, a, err):
+		a.Free()
+		a = known.response()
+		a.IsStale = true
+		if r.Allowance != nil {
+			r.Allowance.addStale(max(1, time.Since(known.Expires)))
+		}
+		return a, nil
+	case err == nil && a.Status == http.StatusOK && c.ttl(r.Kind) > 0:
+		a.decoded = func() { c.store(key, r, a, began, position, isShared) }
 	}
 	return a, err
 }
 
-// store stores a response, unless another caller of the same call already has.
-func (c *cache) store(key cacheKey, r *Request, a Response, useShared bool) {
+// isOutage reports whether a call failed because ClickFunnels is down. It is not if it refused the call.
+func isOutage(ctx context.Context, a Response, err error) bool {
+	if err == nil {
+		return a.Status >= http.StatusInternalServerError
+	}
+	refused, isRefused := errors.AsType[*RefusedError](err)
+	_, isLarge := errors.AsType[*BodyTooLargeError](err)
+	return ctx.Err() == nil && !isLarge && !errors.Is(err, ErrOverBudget) && !errors.Is(err, ErrInvalidRequest) && (!isRefused || refused.Reason == HostDown)
+}
+
+// changes returns the tags of what a write has changed; nil if that is unknown.
+func (r *Request) changes(a Response, err error) []string {
+	if err != nil || r.Tags == nil || a.Status < 200 || a.Status > 299 {
+		return nil
+	}
+	return r.Tags(a.Body)
+}
+
+// response returns the response to a caller.
+func (a cached) response() Response {
+	return Response{Status: http.StatusOK, Header: http.Header{NextHeader: {a.Next}}, Body: a.body, Origin: FromCache, Age: time.Since(a.Came)}
+}
+
+// sync applies the evictions of other replicas. It returns the position of the last one, and whether the
+// shared state can be used. Otherwise the server runs standalone.
+func (c *cache) sync(ctx context.Context, host string) (Position, bool) {
+	if c.replicas == nil {
+		return Position{}, false
+	}
+	next, err := c.replicas.Evictions(ctx, host, c.evicted.position(host))
+	if err != nil {
+		c.evicted.miss(host)
+		return Position{}, false
+	}
+	return c.evicted.sync(host, next, func() { c.forget(host) }), true
+}
+
+// forget stops later reads of a host from joining calls that have begun.
+func (c *cache) forget(host string) {
+	c.next.forget(func(key flightKey) bool { return key.host == host })
+}
+
+// evict evicts the responses of a host with one of the tags, or all if tags is nil.
+func (c *cache) evict(ctx context.Context, host string, tags []string) {
+	c.forget(host)
+	var at Position
+	isShared := true
+	if c.replicas != nil {
+		var err error
+		at, err = c.replicas.Evict(context.WithoutCancel(ctx), host, tags)
+		isShared = err == nil
+	}
+	c.evicted.add(host, tags, at, isShared)
+}
+
+// store stores a response, unless another caller of the same call already has, or it was evicted.
+func (c *cache) store(key cacheKey, r *Request, a Response, began uint64, position Position, isShared bool) {
 	if !r.Fresh {
-		if known, ok := c.responses.Get(key); ok && time.Now().Before(known.expires) {
+		if known, ok := c.responses.Get(key); ok && time.Now().Before(known.Expires) && c.evicted.isValid(r.Host, known.began, known.Tags) {
 			return
 		}
 	}
-	known := cached{a.Header.Get(NextHeader), bytes.Clone(a.Body), time.Now().Add(c.ttl)}
+	var tags []string
+	if r.Tags != nil {
+		tags = r.Tags(a.Body)
+	}
+	if !c.evicted.isValid(r.Host, began, tags) {
+		return
+	}
+	now, ttl := time.Now(), c.ttl(r.Kind)
+	known := cached{origin{a.Header.Get(NextHeader), tags, position, now, now.Add(ttl)}, bytes.Clone(a.Body), began}
 	c.responses.Set(key, known)
-	if useShared && len(known.body) <= maxSharedBody {
-		c.upload(key.sharedKey(), known, r.authorization())
+	if isShared && len(known.body) <= maxSharedBody {
+		c.upload(key.sharedKey(), known, r.authorization(), ttl+c.stale)
 	}
 }
 
 // upload sends a response to the shared state in the background. It does nothing if too many
 // uploads are in progress.
-func (c *cache) upload(name string, answer cached, authorization string) {
+func (c *cache) upload(name string, answer cached, authorization string, lasts time.Duration) {
 	select {
 	case c.uploads <- struct{}{}:
 		go func() {
 			defer func() { <-c.uploads }()
-			c.replicas.Keep(name, answer.seal(name, authorization), c.ttl)
+			c.replicas.Keep(name, answer.seal(name, authorization), lasts)
 		}()
 	default:
 	}
 }
 
-// lookup returns a response stored here or in the shared state.
-func (c *cache) lookup(ctx context.Context, key cacheKey, r *Request, useShared bool) (cached, bool) {
+// lookup returns a response stored here or in the shared state. It can have expired, but not be evicted.
+func (c *cache) lookup(ctx context.Context, key cacheKey, r *Request, isShared bool) (cached, bool) {
+	oldest := time.Now().Add(-c.stale)
 	if known, ok := c.responses.Get(key); ok {
-		if time.Now().Before(known.expires) {
-			return known, true
+		if known.Expires.After(oldest) && c.evicted.isValid(r.Host, known.began, known.Tags) {
+			if time.Now().Before(known.Expires) || !isShared {
+				return known, true
+			}
+		} else {
+			c.responses.Remove(key)
 		}
-		c.responses.Remove(key)
 	}
-	if !useShared {
+	if !isShared {
 		return cached{}, false
 	}
-	name := key.sharedKey()
-	sealed, rest, ok := c.replicas.Answer(ctx, name)
+	began, name := c.evicted.begin(), key.sharedKey()
+	sealed, ok := c.replicas.Answer(ctx, name)
 	if !ok {
-		return cached{}, false
+		return c.responses.Get(key)
 	}
 	answer, ok := unseal(sealed, name, r.authorization())
-	if ok {
-		answer.expires = time.Now().Add(min(rest, c.ttl))
-		c.responses.Set(key, answer)
+	if !ok || !answer.Expires.After(oldest) || !c.evicted.isValidShared(r.Host, answer.Position, answer.Tags) {
+		return c.responses.Get(key)
 	}
-	return answer, ok
+	answer.Expires = earlier(answer.Expires, time.Now().Add(c.ttl(r.Kind))) // in case of another clock
+	answer.began = began
+	c.responses.Set(key, answer)
+	return answer, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // sharedKey returns the key in the shared state. It is a hash, because the URL can hold filter
 // values.
 func (k cacheKey) sharedKey() string {
-	sum := Digest(string(k.credential[:]), k.shared, k.url)
+	sum := Digest(string(k.credential[:]), k.url)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -166,46 +257,20 @@ func sealCipher(authorization string) cipher.AEAD { return StateCipher("answers"
 
 // seal encrypts a response for the shared state. The name is authenticated with it.
 func (a cached) seal(name, authorization string) []byte {
-	return sealCipher(authorization).Seal(nil, nil, slices.Concat([]byte(a.next), []byte{'\n'}, a.body), []byte(name)) //nolint:gosec // the nonce is its own
+	head, err := json.Marshal(a.origin)
+	if err != nil {
+		panic(err) // texts, numbers and times always marshal
+	}
+	return sealCipher(authorization).Seal(nil, nil, slices.Concat(head, []byte{'\n'}, a.body), []byte(name)) //nolint:gosec // the nonce is its own
 }
 
 // unseal returns false unless the response was sealed with the credential, under the same name.
-func unseal(sealed []byte, name, authorization string) (cached, bool) {
+func unseal(sealed []byte, name, authorization string) (answer cached, ok bool) {
 	text, err := sealCipher(authorization).Open(nil, nil, sealed, []byte(name))
 	if err != nil {
 		return cached{}, false
 	}
-	next, body, ok := bytes.Cut(text, []byte{'\n'})
-	return cached{next: string(next), body: body}, ok
-}
-
-func (c *cache) epoch(workspace string) uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if epoch, ok := c.epochs[workspace]; ok {
-		return epoch
-	}
-	return c.baseEpoch
-}
-
-// invalidate removes all stored responses of a workspace.
-func (c *cache) invalidate(ctx context.Context, workspace string) {
-	if c.replicas != nil {
-		c.replicas.Written(ctx, workspace)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, known := c.epochs[workspace]; !known && len(c.epochs) == maxEpochs {
-		// Start over with an epoch that no workspace has used.
-		for _, epoch := range c.epochs {
-			c.baseEpoch = max(c.baseEpoch, epoch)
-		}
-		c.baseEpoch++
-		clear(c.epochs)
-	}
-	epoch, known := c.epochs[workspace]
-	if !known {
-		epoch = c.baseEpoch
-	}
-	c.epochs[workspace] = epoch + 1
+	head, body, ok := bytes.Cut(text, []byte{'\n'})
+	answer.body = body
+	return answer, ok && json.Unmarshal(head, &answer.origin) == nil
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -29,6 +30,11 @@ type Request struct {
 	Idempotent bool
 	// Fresh bypasses the cache. The response is stored for later calls.
 	Fresh bool
+	// Kind is the kind of the records in the response; empty if there is none.
+	Kind string
+	// Tags, if not nil, returns the tags of a response: of the records in it and of its list or, for a
+	// write, of what it has changed. nil stands for everything on the host.
+	Tags func(body []byte) []string
 	// NoRetry limits the call to one attempt.
 	NoRetry bool
 
@@ -50,6 +56,10 @@ type Response struct {
 	Body   []byte
 	// Origin is where the response came from.
 	Origin Origin
+	// Age is the time since a cached response came from ClickFunnels. IsStale reports that it has expired,
+	// and that ClickFunnels is down.
+	Age     time.Duration
+	IsStale bool
 	// Uncertain reports that an attempt may have been carried out although no response says so.
 	Uncertain bool
 

@@ -15,12 +15,13 @@ type Replicas interface {
 	// Lease requests a part of the concurrency limit that all replicas share for a limiter. A lease
 	// lasts until it is replaced, given back (with a zero Ask) or not renewed for a while.
 	Lease(lane, id string, ask Ask) (Grant, error)
-	// Epoch returns a value that changes whenever a workspace is written to.
-	Epoch(ctx context.Context, workspace string) (epoch string, err error)
-	// Written changes the epoch of a workspace, even if the context has ended.
-	Written(ctx context.Context, workspace string)
-	// Answer returns the response stored under a key, and how much longer it is valid.
-	Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool)
+	// Evict adds an eviction to those of a host, even if the context has ended. It returns its position.
+	Evict(ctx context.Context, host string, tags []string) (Position, error)
+	// Evictions returns the evictions of a host after a position, in their order: at least the last
+	// thousand.
+	Evictions(ctx context.Context, host string, after Position) ([]Eviction, error)
+	// Answer returns the response stored under a key.
+	Answer(ctx context.Context, key string) (answer []byte, ok bool)
 	// Keep stores a response for the duration ttl.
 	Keep(key string, answer []byte, ttl time.Duration)
 }

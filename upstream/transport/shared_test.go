@@ -37,12 +37,14 @@ func (f *fakeReplicas) Lease(lane, id string, ask Ask) (Grant, error) {
 	}
 	return Grant{Calls: min(ask.Want, int(f.limit)), Limit: f.limit, Eased: time.Hour, Replicas: f.count}, nil
 }
-func (f *fakeReplicas) Epoch(context.Context, string) (string, error) { return "0", nil }
-func (f *fakeReplicas) Written(context.Context, string)               {}
-func (f *fakeReplicas) Answer(context.Context, string) ([]byte, time.Duration, bool) {
-	return nil, 0, false
+func (f *fakeReplicas) Evict(context.Context, string, []string) (Position, error) {
+	return Position{}, nil
 }
-func (f *fakeReplicas) Keep(string, []byte, time.Duration) {}
+func (f *fakeReplicas) Evictions(context.Context, string, Position) ([]Eviction, error) {
+	return nil, nil
+}
+func (f *fakeReplicas) Answer(context.Context, string) ([]byte, bool) { return nil, false }
+func (f *fakeReplicas) Keep(string, []byte, time.Duration)            {}
 
 // TestIdleReplicasDoNotRaiseTheLimit makes a few calls at a time for long. They do not reach the
 // limit, so it must not grow.

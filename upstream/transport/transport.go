@@ -20,8 +20,12 @@ type Config struct {
 	// MaxBody bounds the body of each response, in bytes, by default 16 MiB.
 	MaxBody int64
 	// CacheTTL is how long responses are cached, for the same credential only. 0 disables the
-	// cache. See [Request.Fresh].
-	CacheTTL time.Duration
+	// cache. See [Request.Fresh]. CacheTTLs are those of other kinds, see [Request.Kind].
+	CacheTTL  time.Duration
+	CacheTTLs map[string]time.Duration
+	// CacheStale is how long an expired response replaces one that ClickFunnels cannot give, because it
+	// is down.
+	CacheStale time.Duration
 	// CacheSize bounds the cache's memory, in bytes, by default 64 MiB.
 	CacheSize uint64
 	// Replicas, if not nil, is the state that this server shares with its replicas.
@@ -51,8 +55,14 @@ func New(cfg Config, attempted func(Attempt)) *Transport {
 	retrier := newRetrier(cfg, attempted)
 	coalescer := &coalescer{retrier: retrier}
 	t := &Transport{send: coalescer.do, retrier: retrier, coalescer: coalescer}
-	if cfg.CacheTTL > 0 {
-		t.cache = newCache(coalescer, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
+	if cfg.CacheTTL > 0 || len(cfg.CacheTTLs) > 0 {
+		ttl := func(kind string) time.Duration {
+			if of, ok := cfg.CacheTTLs[kind]; ok {
+				return of
+			}
+			return cfg.CacheTTL
+		}
+		t.cache = newCache(coalescer, ttl, cfg.CacheStale, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
 		t.send = t.cache.do
 	}
 	return t
@@ -75,12 +85,14 @@ func (t *Transport) Forget(of Credential) {
 	}
 }
 
-// Invalidate makes later reads of a [Request.Host] go over the network, here and on the replicas.
-func (t *Transport) Invalidate(ctx context.Context, host string) {
-	t.coalescer.forget(func(key flightKey) bool { return key.host == host })
-	if t.cache != nil {
-		t.cache.invalidate(ctx, host)
+// Evict makes later reads of a [Request.Host] go over the network, here and on the replicas: those whose
+// responses have one of the tags, or all if tags is nil.
+func (t *Transport) Evict(ctx context.Context, host string, tags []string) {
+	if t.cache == nil {
+		t.coalescer.forget(func(key flightKey) bool { return key.host == host })
+		return
 	}
+	t.cache.evict(ctx, host, tags)
 }
 
 // AllowRetry reports whether the caller itself may repeat a call, and takes that from the host's

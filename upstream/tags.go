@@ -1,0 +1,115 @@
+package upstream
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The cache compares tags of responses with tags of changes. A record's tag is its raw id, regardless of
+// its kind: an id that two kinds share evicts a little more. A list's tag is the kind of its rows.
+
+// content is what a response holds.
+type content struct {
+	typ *RowType // nil if it is no record
+	// listOf finds the list of rows in the response; nil for one record.
+	listOf func(body []byte) []byte
+	// dependsOnAll reports that every change can change it, such as for the rows of a stored filter.
+	dependsOnAll bool
+}
+
+// tags returns a function that returns the tags of a response: of all records in it, embedded ones
+// included, and of its list. It is nil for a response that every change evicts.
+func (o content) tags() func(body []byte) []string {
+	if o.typ == nil || o.typ.kind == "" || o.dependsOnAll {
+		return nil
+	}
+	return func(body []byte) []string {
+		isList := o.listOf != nil
+		if isList {
+			body = o.listOf(body)
+		}
+		var rows []*Row
+		if _, err := decode(body, o.typ.all, nil, isList, func() *Row { rows = append(rows, new(Row)); return rows[len(rows)-1] }); err != nil {
+			return nil
+		}
+		tags := make([]string, 0, len(rows)+1)
+		if isList {
+			tags = append(tags, string(o.typ.kind))
+		}
+		for _, row := range rows {
+			tags = row.addTags(tags)
+		}
+		slices.Sort(tags)
+		return slices.Clip(slices.Compact(tags))
+	}
+}
+
+// addTags adds the tags of a row and its children.
+func (r *Row) addTags(tags []string) []string {
+	if id := r.Key(); id != "" {
+		tags = append(tags, strings.Clone(id))
+	}
+	for _, child := range r.children {
+		tags = child.addTags(tags)
+	}
+	return tags
+}
+
+// Change is a change of a record of a workspace.
+type Change struct {
+	// Kind is the kind of the record; empty if it is unknown, so that everything can have changed.
+	Kind Kind
+	// ID is the raw id of the record.
+	ID string
+	// IsUpdate reports that the record existed before and after the change.
+	IsUpdate bool
+	// IsDeletion reports that the record does not exist any more. Records below it may be gone, too.
+	IsDeletion bool
+	// Data is the record as a JSON object. It names the records that it belongs to.
+	Data jsontext.Value
+}
+
+// tags returns the tags of the responses that a change can have changed, nil for all. An update changes
+// the responses with the record, and the lists of its kind. A new record also changes the records that
+// it belongs to, which may embed or count it, and the lists of their kinds, which may be filtered by it.
+func (c Change) tags() []string {
+	if c.Kind == "" || c.ID == "" || c.IsDeletion {
+		return nil
+	}
+	tags := []string{c.ID, string(c.Kind)}
+	if c.IsUpdate {
+		return tags
+	}
+	for name, value := range membersOf(c.Data) {
+		kind, isID := strings.CutSuffix(name, "_id")
+		if !isID || kind == "workspace" {
+			continue
+		}
+		if id := strings.Trim(string(value), `"`); IsRawID(id) {
+			tags = append(tags, id, kind)
+		}
+	}
+	return tags
+}
+
+// changeOf returns a function that returns the tags of a write whose response is a record of the type.
+func changeOf(t *RowType, isUpdate bool, segments []string) func(body []byte) []string {
+	if t.kind == "" || strings.HasSuffix(string(t.kind), "_action") { // on many records
+		return nil
+	}
+	return func(body []byte) []string {
+		id := strings.Trim(string(membersOf(body)["id"]), `"`)
+		tags := Change{Kind: t.kind, ID: id, IsUpdate: isUpdate, Data: body}.tags()
+		if tags == nil {
+			return nil
+		}
+		for _, segment := range segments { // the records above it
+			if IsRawID(segment) {
+				tags = append(tags, segment)
+			}
+		}
+		return tags
+	}
+}
