@@ -72,15 +72,8 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		response := next(ctx)
 		x, _ := ctx.Value(executionKey{}).(*execution)
-		if response == nil || x == nil {
-			return response
-		}
-		allowance := transport.AllowanceOf(x.objects.Calls) //nolint:contextcheck // the operation's
-		if allowance != nil && allowance.Stale() > 0 {
-			if response.Extensions == nil {
-				response.Extensions = make(map[string]any)
-			}
-			response.Extensions[StaleExtension] = Stale{ExpiredMS: allowance.Stale().Milliseconds()}
+		if response != nil && x != nil {
+			x.markStale(response)
 		}
 		return response
 	})
@@ -107,6 +100,29 @@ const StaleExtension = "stale"
 type Stale struct {
 	// ExpiredMS is the time since the first one of them expired, in milliseconds.
 	ExpiredMS int64 `json:"expiredMs"`
+}
+
+// markStale adds a [Stale] to a response if ClickFunnels is down.
+func (x *execution) markStale(response *graphql.Response) {
+	allowance := transport.AllowanceOf(x.objects.Calls)
+	if allowance == nil || allowance.Stale() == 0 {
+		return
+	}
+	if response.Extensions == nil {
+		response.Extensions = make(map[string]any)
+	}
+	response.Extensions[StaleExtension] = Stale{ExpiredMS: allowance.Stale().Milliseconds()}
+}
+
+// FreshUntil returns until when clients may use the response of an operation, whose context this is: the
+// first cached response of ClickFunnels expires then. It is the zero time if one of them was not cached.
+func FreshUntil(ctx context.Context) time.Time {
+	if x, ok := ctx.Value(executionKey{}).(*execution); ok {
+		if allowance := transport.AllowanceOf(x.objects.Calls); allowance != nil { //nolint:contextcheck // the operation's
+			return allowance.FreshUntil()
+		}
+	}
+	return time.Time{}
 }
 
 // Expired returns the time since parts of a response expired, and whether there are any.

@@ -189,7 +189,9 @@ func (s *stream) answer(ctx context.Context, event *model.Event) *graphql.Respon
 	if !w.object(s.plan, nil, root) { //nolint:contextcheck // the operation's
 		w.buf = []byte("null")
 	}
-	return &graphql.Response{Data: w.buf, Errors: w.errs, Label: event.ID}
+	response := &graphql.Response{Data: w.buf, Errors: w.errs, Label: event.ID}
+	x.markStale(response)
+	return response
 }
 
 // selectsData reports whether the subscription selects the data of events.

@@ -2,6 +2,7 @@ package test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -71,6 +73,7 @@ func TestEvictionsAreExact(t *testing.T) {
 
 // TestScreensSurviveAnOutage takes ClickFunnels down. Warm screens are complete, and say that they are old.
 func TestScreensSurviveAnOutage(t *testing.T) {
+	t.Parallel()
 	var down atomic.Bool
 	e := newEnv(t, func(_ *env, cfg *config.Config) {
 		cfg.CacheTTL.Default, cfg.CacheStale, cfg.Attempts = 300*time.Millisecond, 10*time.Minute, 1
@@ -111,6 +114,37 @@ func TestScreensSurviveAnOutage(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("still %.300s", again)
+		}
+	}
+}
+
+// TestLifetimeOfResponses reads the lifetime that responses to GET tell clients.
+func TestLifetimeOfResponses(t *testing.T) {
+	contacts := `{ workspace(id: "101") { contacts(first: 1) { nodes { firstName } } } }`
+	for name, test := range map[string]struct {
+		ttl   config.CacheTTL
+		query string
+		want  string // the beginning
+	}{
+		"cached":          {config.CacheTTL{Default: time.Hour}, contacts, "private, max-age=3"},
+		"by type":         {config.CacheTTL{Default: time.Hour, Kinds: map[upstream.Kind]time.Duration{upstream.KindContact: 20 * time.Second}}, contacts, "private, max-age=1"},
+		"not by type":     {config.CacheTTL{Default: time.Hour, Kinds: map[upstream.Kind]time.Duration{upstream.KindContact: 0}}, contacts, "private, no-cache"},
+		"no cache":        {config.CacheTTL{}, contacts, "private, no-cache"},
+		"no calls":        {config.CacheTTL{Default: time.Hour}, `{ __typename }`, "private, no-cache"},
+		"a short time":    {config.CacheTTL{Default: 900 * time.Millisecond}, contacts, "private, no-cache"},
+		"an error":        {config.CacheTTL{Default: time.Hour}, `{ workspace(id: "999") { name } }`, "no-store"},
+		"several, cached": {config.CacheTTL{Default: time.Hour}, `{ teams { nodes { workspaces { nodes { contacts(first: 1) { nodes { id } } } } } } }`, "private, max-age=3"},
+	} {
+		e := newEnv(t, func(_ *env, cfg *config.Config) { cfg.CacheTTL = test.ttl })
+		for range 2 {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.url+"/graphql?query="+url.QueryEscape(test.query), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+demo.Token)
+			if _, body, header := e.do(r); !strings.HasPrefix(header.Get("Cache-Control"), test.want) {
+				t.Errorf("%s: %v, want %s; %.200s", name, header, test.want, body)
+			}
 		}
 	}
 }

@@ -34,6 +34,8 @@ import (
 type env struct {
 	t   testing.TB
 	url string // the server's
+	// upstreamURL is the template of the simulated API's URL.
+	upstreamURL string
 	// gate authenticates clients. By default each client sends a token of its own.
 	gate    access.Gate
 	trusted *documents.Trusted
@@ -134,6 +136,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}))
 	tb.Cleanup(api.Close)
 	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
+	e.upstreamURL = cfg.UpstreamURL
 	if e.telemetry == nil {
 		e.telemetry = discardTelemetry()
 	}

@@ -139,7 +139,9 @@ func newLiveWith(t *testing.T, rights string, options ...envOption) *live {
 	l := &live{file: filepath.Join(t.TempDir(), "access.yaml")}
 	l.key, l.hashes[0] = access.NewKey()
 	l.other, l.hashes[1] = access.NewKey()
-	t.Setenv("HOOK_SECRET", "hook-secret")
+	if err := os.WriteFile(l.file+".secret", []byte("hook-secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	l.write(t, rights)
 	l.env = newEnv(t, append([]envOption{func(e *env, _ *config.Config) {
 		gate, err := access.NewClients(t.Context(), l.file, demo.Token, limits.Policy{Limits: limits.Limits{Subscriptions: 100}})
@@ -154,7 +156,7 @@ func newLiveWith(t *testing.T, rights string, options ...envOption) *live {
 // write writes the access file. rights are those of the first client; the second one sees workspace 102.
 func (l *live) write(t *testing.T, rights string) {
 	t.Helper()
-	text := fmt.Sprintf("clients:\n  - { name: app, keys: [%q], %s }\n  - { name: other, keys: [%q], workspaces: [102] }\nwebhooks: [{ name: academy, workspace: 101, secrets: [{ env: HOOK_SECRET }] }]\n", l.hashes[0], rights, l.hashes[1])
+	text := fmt.Sprintf("clients:\n  - { name: app, keys: [%q], %s }\n  - { name: other, keys: [%q], workspaces: [102] }\nwebhooks: [{ name: academy, workspace: 101, secrets: [{ file: %q }] }]\n", l.hashes[0], rights, l.hashes[1], l.file+".secret")
 	if err := os.WriteFile(l.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -256,6 +258,7 @@ func TestRefusedSubscriptions(t *testing.T) {
 
 // TestSubscriptionsFollowTheAccessFile takes rights from clients that have subscribed.
 func TestSubscriptionsFollowTheAccessFile(t *testing.T) {
+	t.Parallel()
 	for rights, want := range map[string]string{"workspaces: [102]": `"data":{"events":{"subject":null,"data":null}}`, "": `"UNAUTHENTICATED"`} {
 		l := newLive(t)
 		s := l.subscribe(t, `subscription { events(workspaceId: "101") { subject { id } data } }`, "Authorization: Bearer "+l.key)
@@ -283,6 +286,7 @@ func TestSubscriptionsFollowTheAccessFile(t *testing.T) {
 
 // TestSubscriptionsOfSessions ends the stream of a person who signs out.
 func TestSubscriptionsOfSessions(t *testing.T) {
+	t.Parallel()
 	_, option := withSignIn(t)
 	l := newLive(t, option)
 	text, err := os.ReadFile(l.file)
@@ -538,6 +542,7 @@ func TestDisconnectedApplicationsEndSubscriptions(t *testing.T) {
 // TestSubscriptionsOfInventedTokens subscribes with tokens that ClickFunnels does not know, and with one
 // that it revokes.
 func TestSubscriptionsOfInventedTokens(t *testing.T) {
+	t.Parallel()
 	d := &env{t: t, url: startDemo(t)}
 	const query = `subscription { events(workspaceId: "101") { type data subject { ... on Contact { firstName } } } }`
 	for _, headers := range [][]string{{"Authorization: Bearer invented"}, {"Authorization: Bearer invented", "Last-Event-ID: 00000000000000000000000000000001"}} {

@@ -266,6 +266,7 @@ func TestWebSocketCredentials(t *testing.T) {
 
 // TestWebSocketsFollowTheAccessFile removes the key of an open connection.
 func TestWebSocketsFollowTheAccessFile(t *testing.T) {
+	t.Parallel()
 	l := newLive(t)
 	s := l.open(t, l.key)
 	key := l.hashes[0]

@@ -136,9 +136,7 @@ func (c *Client) call(ctx context.Context, r *request, read func(transport.Respo
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	if c.template.perWorkspace {
-		r.Host = r.subdomain
-	}
+	r.Host = c.template.host(r.subdomain)
 	r.Credential, r.Header, r.Allowance, r.NoRetry = c.account, c.header, transport.AllowanceOf(ctx), ctx.Value(withoutRetriesKey{}) != nil
 	if r.Body != nil {
 		r.Header = c.header.Clone()

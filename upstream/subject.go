@@ -111,11 +111,11 @@ func (c *Client) hasRead(workspace string, k Kind) {
 	c.readable.known.Add(readableKey{workspaceHostKey{c.credential, workspace}, k}, time.Now())
 }
 
-// lists reports whether the client can list the records of a kind. It is for a record that is gone.
-func (c *Client) lists(ctx context.Context, at Place, k Kind) bool {
+// lists reports whether the client can list the records of a type. It is for a record that is gone.
+func (c *Client) lists(ctx context.Context, at Place, t *RowType) bool {
 	for _, s := range subjects {
-		if s.kind == k && s.list != nil {
-			_, err := c.get(ctx, at.Subdomain, append([]string{"workspaces", at.WorkspaceID}, s.list...), Query{}, content{}, func([]byte) error { return nil })
+		if s.kind == t.kind && s.list != nil {
+			_, err := c.get(ctx, at.Subdomain, append([]string{"workspaces", at.WorkspaceID}, s.list...), Query{}, content{typ: t, listOf: func(body []byte) []byte { return body }}, func([]byte) error { return nil })
 			return err == nil
 		}
 	}
@@ -134,7 +134,7 @@ func fetchSubject[T any, P keyed[T]](ctx context.Context, c *Client, at Place, s
 	complete := c.projection.layout(t).hasKeys(body)
 	if !complete || !c.mayRead(at.WorkspaceID, t.kind) {
 		record, err := fetch()
-		if !complete || !errors.Is(err, NotFound) || !c.lists(ctx, at, t.kind) {
+		if !complete || !errors.Is(err, NotFound) || !c.lists(ctx, at, t) {
 			if err == nil {
 				c.hasRead(at.WorkspaceID, t.kind)
 			}

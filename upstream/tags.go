@@ -57,9 +57,15 @@ func (r *Row) addTags(tags []string) []string {
 	return tags
 }
 
+// exact are the kinds whose changes reach only the responses that [Change] describes. Others change, for
+// example, the totals of other records, or what these embed without an id. Their changes evict everything.
+var exact = map[Kind]bool{
+	KindContact: true, KindAppliedContactTag: true, KindFormSubmission: true, KindCourseEnrollment: true, KindOrder: true, KindScheduledEvent: true,
+}
+
 // Change is a change of a record of a workspace.
 type Change struct {
-	// Kind is the kind of the record; empty if it is unknown, so that everything can have changed.
+	// Kind is the kind of the record; empty if it is unknown. Everything can have changed then.
 	Kind Kind
 	// ID is the raw id of the record.
 	ID string
@@ -75,7 +81,7 @@ type Change struct {
 // the responses with the record, and the lists of its kind. A new record also changes the records that
 // it belongs to, which may embed or count it, and the lists of their kinds, which may be filtered by it.
 func (c Change) tags() []string {
-	if c.Kind == "" || c.ID == "" || c.IsDeletion {
+	if !exact[c.Kind] || c.ID == "" || c.IsDeletion {
 		return nil
 	}
 	tags := []string{c.ID, string(c.Kind)}
@@ -96,7 +102,7 @@ func (c Change) tags() []string {
 
 // changeOf returns a function that returns the tags of a write whose response is a record of the type.
 func changeOf(t *RowType, isUpdate bool, segments []string) func(body []byte) []string {
-	if t.kind == "" || strings.HasSuffix(string(t.kind), "_action") { // on many records
+	if !exact[t.kind] {
 		return nil
 	}
 	return func(body []byte) []string {
@@ -105,8 +111,8 @@ func changeOf(t *RowType, isUpdate bool, segments []string) func(body []byte) []
 		if tags == nil {
 			return nil
 		}
-		for _, segment := range segments { // the records above it
-			if IsRawID(segment) {
+		for i, segment := range segments { // the records above it
+			if IsRawID(segment) && segments[i-1] != "workspaces" {
 				tags = append(tags, segment)
 			}
 		}

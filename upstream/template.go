@@ -34,6 +34,14 @@ func ParseSubdomain(s string) (string, error) {
 	return label, nil
 }
 
+// host returns the name of a host for the transport: empty if all calls go to one.
+func (t urlTemplate) host(subdomain string) string {
+	if !t.perWorkspace {
+		return ""
+	}
+	return subdomain
+}
+
 // urlTemplate is the only source of a URL's scheme, host and base path.
 type urlTemplate struct {
 	before, after string    // around the placeholder; after is empty without one

@@ -65,6 +65,7 @@ func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any)
 	}
 	w, _, err := writeRecord[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
 	if err == nil {
+		c.transport.Evict(ctx, c.template.host(w.Subdomain()), nil) // its records embed it
 		c.rememberAll(w)
 	}
 	return w, err

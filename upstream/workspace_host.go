@@ -96,7 +96,7 @@ func (c *Client) Changed(ctx context.Context, workspace string, change Change) e
 	if err != nil {
 		return err
 	}
-	c.transport.Evict(ctx, p.Subdomain, change.tags())
+	c.transport.Evict(ctx, c.template.host(p.Subdomain), change.tags())
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (c *Client) Evict(ctx context.Context, subdomain string, tags []string) err
 	if err != nil {
 		return err
 	}
-	c.transport.Evict(ctx, host, tags)
+	c.transport.Evict(ctx, c.template.host(host), tags)
 	return nil
 }
 

@@ -63,11 +63,11 @@ func (r replica) Evict(_ context.Context, host string, tags []string) (transport
 	return e.Position, nil
 }
 
-func (r replica) Evictions(_ context.Context, host string, after transport.Position) (next []transport.Eviction, err error) {
+func (r replica) Evictions(_ context.Context, host string, after transport.Position) (next []transport.Eviction, isWhole bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down.Load() {
-		return nil, errDown
+		return nil, false, errDown
 	}
 	all := r.evictions[host]
 	for _, e := range all[max(0, len(all)-1000):] {
@@ -76,7 +76,7 @@ func (r replica) Evictions(_ context.Context, host string, after transport.Posit
 			next = append(next, e.Eviction)
 		}
 	}
-	return next, nil
+	return next, true, nil
 }
 
 func (r replica) Answer(_ context.Context, key string) ([]byte, bool) {
@@ -118,5 +118,5 @@ func steps() int {
 	if *full {
 		return 100_000
 	}
-	return 20_000
+	return 8_000
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"sync"
+	"time"
 
 	"github.com/funnelgraph/funnelgraph/internal/contentcoding"
 )
@@ -15,6 +16,8 @@ type content struct {
 	body   []byte
 	// cacheable reports that clients may cache it: it is the response to a query, without errors.
 	cacheable bool
+	// freshUntil is when clients must ask again; the zero time if they must each time.
+	freshUntil time.Time
 	// cacheStatus is the header Cache-Status (RFC 9211) if parts of it have expired.
 	cacheStatus string
 

@@ -74,6 +74,8 @@ type Config struct {
 	MaxBody int64
 	// Expired, if not nil, returns the time since parts of a response expired, and whether there are any.
 	Expired func(*graphql.Response) (time.Duration, bool)
+	// FreshUntil, if not nil, returns until when clients may use the response to the operation of a context.
+	FreshUntil func(context.Context) time.Time
 	// LastEvent, if not nil, returns a context in which a subscription begins after the event with an id.
 	LastEvent func(ctx context.Context, id string) context.Context
 	// Streams counts subscriptions and connections. MayStream, if not nil, reports whether a client may
@@ -366,7 +368,11 @@ func (h *handler) execute(ctx context.Context, op *graphql.OperationContext) (ma
 	if response == nil { // cancelled
 		return clientClosed()
 	}
-	return h.encodeComplete(response)
+	made = h.encodeComplete(response)
+	if h.FreshUntil != nil {
+		made.freshUntil = h.FreshUntil(ctx)
+	}
+	return made
 }
 
 // encodeComplete encodes a complete response.

@@ -25,7 +25,7 @@ func TestCacheModel(t *testing.T) {
 		}
 		replicas = append(replicas, client)
 	}
-	steps := 20_000
+	steps := 14_000
 	if *full {
 		steps = 100_000
 	}

@@ -64,8 +64,8 @@ type Client struct {
 	failures atomic.Int64
 
 	mu sync.Mutex
-	// unsentWrites are the hosts with evictions that could not be sent to Redis.
-	unsentWrites map[string]bool
+	// unsentWrites are the numbers of evictions that could not be sent to Redis, by host.
+	unsentWrites map[string]int
 	// unsentReleases are the records of idempotency keys that could not be released, with the
 	// names of the keys.
 	unsentReleases map[string]string
@@ -104,7 +104,7 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 	if err := Check(url); err != nil {
 		return nil, err
 	}
-	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), unsentWrites: make(map[string]bool), unsentReleases: make(map[string]string), unsentEnds: make(map[string]time.Time)}
+	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), unsentWrites: make(map[string]int), unsentReleases: make(map[string]string), unsentEnds: make(map[string]time.Time)}
 	r.pool.Store(newPool(url))
 	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(breakerDelay).WithSuccessThreshold(1).
 		OnOpen(func(e circuitbreaker.StateChangedEvent) {
@@ -229,6 +229,9 @@ func (r *Client) Evict(ctx context.Context, host string, tags []string) (at tran
 	if tags == nil {
 		text = everything
 	}
+	r.mu.Lock()
+	unsent := r.unsentWrites[host]
+	r.mu.Unlock()
 	err = r.do(context.WithoutCancel(ctx), func(conn redigo.Conn) error {
 		id, err := redigo.String(conn.Do("EVAL", evictScript, 1, prefix+"evictions:"+host, r.id, text, maxEvictions, evictionTTL.Milliseconds()))
 		if err == nil {
@@ -239,10 +242,10 @@ func (r *Client) Evict(ctx context.Context, host string, tags []string) (at tran
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case err == nil && tags == nil:
+	case err == nil && tags == nil && r.unsentWrites[host] == unsent:
 		delete(r.unsentWrites, host)
-	case err != nil && len(r.unsentWrites) < maxUnsentWrites:
-		r.unsentWrites[host] = true
+	case err != nil && (unsent > 0 || len(r.unsentWrites) < maxUnsentWrites):
+		r.unsentWrites[host]++
 	}
 	return at, err
 }
@@ -256,11 +259,34 @@ func positionOf(id string) (at transport.Position, err error) {
 	return at, err
 }
 
-// Evictions implements [transport.Replicas].
-func (r *Client) Evictions(ctx context.Context, host string, after transport.Position) (evictions []transport.Eviction, err error) {
-	from := fmt.Sprintf("%d-%d", after.Time, after.Number+1)
+// Evictions implements [transport.Replicas]. It first sends own evictions that could not be sent.
+func (r *Client) Evictions(ctx context.Context, host string, after transport.Position) (next []transport.Eviction, isWhole bool, err error) {
+	r.mu.Lock()
+	isUnsent := r.unsentWrites[host] > 0
+	r.mu.Unlock()
+	if isUnsent {
+		if _, err := r.Evict(ctx, host, nil); err != nil {
+			return nil, false, err
+		}
+	}
+	// With the one at the position, which Redis may have lost.
+	next, err = r.evictionsFrom(ctx, host, fmt.Sprintf("%d-%d", after.Time, after.Number))
+	switch {
+	case err != nil:
+		return nil, false, err
+	case after == transport.Position{}:
+		return next, true, nil
+	case len(next) > 0 && next[0].Position == after:
+		return next[1:], true, nil
+	}
+	next, err = r.evictionsFrom(ctx, host, "-")
+	return next, false, err
+}
+
+// evictionsFrom returns the evictions of a host from the id of an entry on.
+func (r *Client) evictionsFrom(ctx context.Context, host, id string) (evictions []transport.Eviction, err error) {
 	err = r.do(ctx, func(conn redigo.Conn) error {
-		rows, err := redigo.Values(conn.Do("XRANGE", prefix+"evictions:"+host, from, "+"))
+		rows, err := redigo.Values(conn.Do("XRANGE", prefix+"evictions:"+host, id, "+"))
 		for _, row := range rows {
 			if err != nil {
 				break

@@ -51,6 +51,9 @@ func evict(client func() *upstream.Client) http.HandlerFunc {
 				return
 			}
 		}
+		if len(e.Tags) == 0 {
+			e.Tags = nil
+		}
 		if err := client().Evict(r.Context(), e.Subdomain, e.Tags); err != nil {
 			http.Error(w, "subdomain must be the one of a workspace, or accounts.", http.StatusBadRequest)
 			return

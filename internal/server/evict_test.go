@@ -49,6 +49,7 @@ func TestEvict(t *testing.T) {
 		{`{"subdomain": "acme-academy", "tags": ["products", "3000000001"]}`, 204, 2},
 		{`{"subdomain": "acme-academy", "tags": ["contacts", "7"]}`, 204, 0},
 		{`{"subdomain": "acme-academy"}`, 204, 2},
+		{`{"subdomain": "acme-academy", "tags": []}`, 204, 2},
 		{`{"subdomain": "retreats"}`, 204, 0},
 		{`{"subdomain": "accounts", "tags": []}`, 204, 0},
 		{`{"subdomain": "acme.example"}`, 400, 0},

@@ -276,9 +276,9 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 			caller := access.From(ctx)
 			return idempotency.Caller{ID: caller.ID() + "\n" + cfg.UpstreamURL, Rights: caller.Rights(), Timeout: caller.Policy.Timeout}
 		},
-		Replayed:  func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
-		InParts:   graph.InParts,
-		Expired:   graph.Expired,
+		Replayed: func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
+		InParts:  graph.InParts,
+		Expired:  graph.Expired, FreshUntil: graph.FreshUntil,
 		LastEvent: graph.LastEvent,
 		Streams:   p.Streams,
 		MayStream: func(ctx context.Context, running int) bool { return access.From(ctx).Policy.AllowsStream(ctx, running) },

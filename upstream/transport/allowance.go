@@ -21,6 +21,7 @@ type Allowance struct {
 
 	made  atomic.Int64
 	stale atomic.Int64 // the longest time since a response expired
+	fresh atomic.Int64 // when the first response expires, in Unix nanoseconds; negative if one is not cached
 	began time.Time
 	// release stops the timer for Until. Calling it is optional, because the parent context ends
 	// with the request.
@@ -49,6 +50,25 @@ func (a *Allowance) Stale() time.Duration { return time.Duration(a.stale.Load())
 // addStale records a stale response.
 func (a *Allowance) addStale(expired time.Duration) {
 	for before := a.stale.Load(); int64(expired) > before && !a.stale.CompareAndSwap(before, int64(expired)); before = a.stale.Load() {
+	}
+}
+
+// FreshUntil returns when the first of the responses expires in the cache. It is the zero time if one of
+// them is not cached, or if there are none.
+func (a *Allowance) FreshUntil() time.Time {
+	if at := a.fresh.Load(); at > 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
+// addFresh records when a response expires; the zero time if it is not cached.
+func (a *Allowance) addFresh(until time.Time) {
+	at := int64(-1)
+	if !until.IsZero() {
+		at = until.UnixNano()
+	}
+	for before := a.fresh.Load(); (before == 0 || at < before) && !a.fresh.CompareAndSwap(before, at); before = a.fresh.Load() {
 	}
 }
 

@@ -89,7 +89,9 @@ func newCache(next *coalescer, ttl func(kind string) time.Duration, stale time.D
 func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
 	if r.Method != http.MethodGet {
 		a, err := c.next.do(ctx, r)
-		c.evict(ctx, r.Host, r.changes(a, err))
+		if isRefused := a.Status >= 400 && a.Status < 500; a.Uncertain || err == nil && !isRefused { // else nothing has changed
+			c.evict(ctx, r.Host, r.changes(a, err))
+		}
 		return a, err
 	}
 	position, isShared := c.sync(ctx, r.Host)
@@ -99,23 +101,35 @@ func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
 	found := false
 	if !r.Fresh {
 		if known, found = c.lookup(ctx, key, r, isShared); found && time.Now().Before(known.Expires) {
+			r.isFreshUntil(known.Expires)
 			return known.response(), nil
 		}
 	}
 	a, err := c.next.do(ctx, r)
 	switch {
-	case found && isOutage(ctx, a, err):
+	case found && !r.Stored && isOutage(ctx, a, err) && c.evicted.isValid(r.Host, known.began, known.Tags):
 		a.Free()
 		a = known.response()
 		a.IsStale = true
+		r.isFreshUntil(time.Time{})
 		if r.Allowance != nil {
 			r.Allowance.addStale(max(1, time.Since(known.Expires)))
 		}
 		return a, nil
 	case err == nil && a.Status == http.StatusOK && c.ttl(r.Kind) > 0:
 		a.decoded = func() { c.store(key, r, a, began, position, isShared) }
+		r.isFreshUntil(time.Now().Add(c.ttl(r.Kind)))
+	default:
+		r.isFreshUntil(time.Time{})
 	}
 	return a, err
+}
+
+// isFreshUntil tells the client request when the response expires; the zero time if it is not cached.
+func (r *Request) isFreshUntil(until time.Time) {
+	if r.Allowance != nil {
+		r.Allowance.addFresh(until)
+	}
 }
 
 // isOutage reports whether a call failed because ClickFunnels is down. It is not if it refused the call.
@@ -125,7 +139,7 @@ func isOutage(ctx context.Context, a Response, err error) bool {
 	}
 	refused, isRefused := errors.AsType[*RefusedError](err)
 	_, isLarge := errors.AsType[*BodyTooLargeError](err)
-	return ctx.Err() == nil && !isLarge && !errors.Is(err, ErrOverBudget) && !errors.Is(err, ErrInvalidRequest) && (!isRefused || refused.Reason == HostDown)
+	return !errors.Is(ctx.Err(), context.Canceled) && !isLarge && !errors.Is(err, ErrOverBudget) && !errors.Is(err, ErrInvalidRequest) && (!isRefused || refused.Reason == HostDown)
 }
 
 // changes returns the tags of what a write has changed; nil if that is unknown.
@@ -138,7 +152,7 @@ func (r *Request) changes(a Response, err error) []string {
 
 // response returns the response to a caller.
 func (a cached) response() Response {
-	return Response{Status: http.StatusOK, Header: http.Header{NextHeader: {a.Next}}, Body: a.body, Origin: FromCache, Age: time.Since(a.Came)}
+	return Response{Status: http.StatusOK, Header: http.Header{NextHeader: {a.Next}}, Body: a.body, Origin: FromCache, Age: max(0, time.Since(a.Came))}
 }
 
 // sync applies the evictions of other replicas. It returns the position of the last one, and whether the
@@ -147,12 +161,15 @@ func (c *cache) sync(ctx context.Context, host string) (Position, bool) {
 	if c.replicas == nil {
 		return Position{}, false
 	}
-	next, err := c.replicas.Evictions(ctx, host, c.evicted.position(host))
-	if err != nil {
+	after := c.evicted.position(host)
+	next, isWhole, err := c.replicas.Evictions(ctx, host, after)
+	switch {
+	case err == nil:
+		return c.evicted.sync(host, after, next, isWhole, func() { c.forget(host) })
+	case ctx.Err() == nil: // the caller waits for it
 		c.evicted.miss(host)
-		return Position{}, false
 	}
-	return c.evicted.sync(host, next, func() { c.forget(host) }), true
+	return Position{}, false
 }
 
 // forget stops later reads of a host from joining calls that have begun.
@@ -223,19 +240,26 @@ func (c *cache) lookup(ctx context.Context, key cacheKey, r *Request, isShared b
 	if !isShared {
 		return cached{}, false
 	}
+	answer, ok := c.lookupShared(ctx, key, r)
+	if !ok || !answer.Expires.After(oldest) {
+		known, ok := c.responses.Get(key)
+		return known, ok && known.Expires.After(oldest) && c.evicted.isValid(r.Host, known.began, known.Tags)
+	}
+	answer.Expires = earlier(answer.Expires, time.Now().Add(c.ttl(r.Kind))) // in case of another clock
+	c.responses.Set(key, answer)
+	return answer, true
+}
+
+// lookupShared returns a response stored in the shared state. It can have expired, but not be evicted.
+func (c *cache) lookupShared(ctx context.Context, key cacheKey, r *Request) (answer cached, ok bool) {
 	began, name := c.evicted.begin(), key.sharedKey()
 	sealed, ok := c.replicas.Answer(ctx, name)
 	if !ok {
-		return c.responses.Get(key)
+		return answer, false
 	}
-	answer, ok := unseal(sealed, name, r.authorization())
-	if !ok || !answer.Expires.After(oldest) || !c.evicted.isValidShared(r.Host, answer.Position, answer.Tags) {
-		return c.responses.Get(key)
-	}
-	answer.Expires = earlier(answer.Expires, time.Now().Add(c.ttl(r.Kind))) // in case of another clock
+	answer, ok = unseal(sealed, name, r.authorization())
 	answer.began = began
-	c.responses.Set(key, answer)
-	return answer, true
+	return answer, ok && c.evicted.isValidShared(r.Host, began, answer.Position, answer.Tags)
 }
 
 func earlier(a, b time.Time) time.Time {

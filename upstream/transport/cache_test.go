@@ -139,6 +139,29 @@ func TestWritesInvalidateTheCache(t *testing.T) {
 	})
 }
 
+// TestRefusedWritesEvictNothing sends writes that certainly change nothing.
+func TestRefusedWritesEvictNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCacheTest(t, 1<<20)
+		c.want("acme", "/a", "me", "1")
+		for _, status := range []int{401, 403, 404, 409, 422} {
+			c.status = status
+			c.send(c.request(http.MethodPut, "acme", "/a", "me"))
+			c.status = http.StatusOK
+			c.want("acme", "/a", "me", "1")
+		}
+		spent := c.request(http.MethodPut, "acme", "/a", "me")
+		spent.Allowance = &Allowance{Calls: 1}
+		spent.Allowance.Spend()
+		if _, err := c.cache.do(t.Context(), spent); err == nil {
+			t.Error("want no call")
+		}
+		c.want("acme", "/a", "me", "1")
+		c.send(c.request(http.MethodPut, "acme", "/a", "me"))
+		c.want("acme", "/a", "me", "8")
+	})
+}
+
 // TestCacheMemoryIsBounded fills the cache, and the memory for evictions.
 func TestCacheMemoryIsBounded(t *testing.T) {
 	const size = 100 << 10

@@ -121,7 +121,10 @@ func (e *evictions) mark(h *hostEvictions, tags []string, m mark) {
 func (e *evictions) position(host string) Position {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.host(host).synced
+	if h := e.hosts[host]; h != nil {
+		return h.synced
+	}
+	return Position{}
 }
 
 // miss records that the evictions of other replicas cannot be read.
@@ -131,11 +134,18 @@ func (e *evictions) miss(host string) {
 	e.host(host).missed = true
 }
 
-// sync applies evictions of all replicas, in their order. It calls changed if there are any, before another
-// call of sync can return. It returns the position of the last one.
-func (e *evictions) sync(host string, next []Eviction, changed func()) Position {
+// sync applies the evictions of all replicas after a position, in their order. They are all that are kept
+// if isWhole is false. It calls changed if there are any, before another call of sync can return. It returns
+// the position of the last one, and whether the shared state can be used.
+func (e *evictions) sync(host string, after Position, next []Eviction, isWhole bool, changed func()) (Position, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.hosts[host] == nil {
+		// Nothing has ever been evicted, unless it was forgotten meanwhile.
+		if after != (Position{}) || len(next) == 0 {
+			return Position{}, after == Position{}
+		}
+	}
 	h := e.host(host)
 	before := e.now
 	defer func() {
@@ -147,6 +157,9 @@ func (e *evictions) sync(host string, next []Eviction, changed func()) Position 
 		e.now++
 		e.mark(h, nil, mark{e.now, h.synced})
 		h.missed = false
+	}
+	if !isWhole && h.synced == after {
+		e.restart(h)
 	}
 	wasSynced := h.isSynced
 	for _, each := range next {
@@ -172,7 +185,19 @@ func (e *evictions) sync(host string, next []Eviction, changed func()) Position 
 		h.isSynced, h.synced = true, each.Position
 	}
 	h.isSynced = true
-	return h.synced
+	return h.synced, true
+}
+
+// restart evicts everything of a host, because evictions of other replicas may be lost. Positions begin
+// again. The mutex is held.
+func (e *evictions) restart(h *hostEvictions) {
+	e.now++
+	e.mark(h, nil, mark{here: e.now})
+	h.isSynced, h.since, h.synced = false, Position{}, Position{}
+	h.last.shared, h.all.shared = Position{}, Position{}
+	for tag, m := range h.tags {
+		h.tags[tag] = mark{here: m.here}
+	}
 }
 
 // isValid reports whether a response that began when there were so many evictions is not evicted. A
@@ -187,13 +212,14 @@ func (e *evictions) isValid(host string, began uint64, tags []string) bool {
 	return h == nil || !h.evicts(tags, func(m mark) bool { return m.here > began })
 }
 
-// isValidShared is [evictions.isValid] for a response of any replica that began at a position.
-func (e *evictions) isValidShared(host string, at Position, tags []string) bool {
+// isValidShared is [evictions.isValid] for a response of any replica that began at a position. now is the
+// number of evictions after the last call of sync.
+func (e *evictions) isValidShared(host string, now uint64, at Position, tags []string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	h := e.hosts[host]
-	return h != nil && h.isSynced && !h.missed && !h.unsent && !h.since.after(at) &&
-		!h.evicts(tags, func(m mark) bool { return m.shared.after(at) })
+	return now >= e.first && (h == nil || h.isSynced && !h.missed && !h.unsent && !h.since.after(at) &&
+		!h.evicts(tags, func(m mark) bool { return m.shared.after(at) }))
 }
 
 // evicts reports whether one of the evictions of responses with the tags is new.

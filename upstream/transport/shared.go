@@ -17,9 +17,10 @@ type Replicas interface {
 	Lease(lane, id string, ask Ask) (Grant, error)
 	// Evict adds an eviction to those of a host, even if the context has ended. It returns its position.
 	Evict(ctx context.Context, host string, tags []string) (Position, error)
-	// Evictions returns the evictions of a host after a position, in their order: at least the last
+	// Evictions returns the evictions of a host after a position, in their order. If the one at that
+	// position is not kept any more, isWhole is false, and it returns all that are: at least the last
 	// thousand.
-	Evictions(ctx context.Context, host string, after Position) ([]Eviction, error)
+	Evictions(ctx context.Context, host string, after Position) (next []Eviction, isWhole bool, err error)
 	// Answer returns the response stored under a key.
 	Answer(ctx context.Context, key string) (answer []byte, ok bool)
 	// Keep stores a response for the duration ttl.

@@ -40,8 +40,8 @@ func (f *fakeReplicas) Lease(lane, id string, ask Ask) (Grant, error) {
 func (f *fakeReplicas) Evict(context.Context, string, []string) (Position, error) {
 	return Position{}, nil
 }
-func (f *fakeReplicas) Evictions(context.Context, string, Position) ([]Eviction, error) {
-	return nil, nil
+func (f *fakeReplicas) Evictions(context.Context, string, Position) ([]Eviction, bool, error) {
+	return nil, true, nil
 }
 func (f *fakeReplicas) Answer(context.Context, string) ([]byte, bool) { return nil, false }
 func (f *fakeReplicas) Keep(string, []byte, time.Duration)            {}
