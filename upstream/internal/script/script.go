@@ -74,10 +74,14 @@ func (h *Hosts) RoundTrip(r *http.Request) (*http.Response, error) {
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && !now.Unconnected {
 		trace.GotConn(httptrace.GotConnInfo{})
 	}
-	select {
-	case <-time.After(now.Takes):
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
+	if now.Takes > 0 { // a timer of no time can crash Go 1.26 with synctest and the race detector
+		select {
+		case <-time.After(now.Takes):
+		case <-r.Context().Done():
+		}
+	}
+	if err := r.Context().Err(); err != nil {
+		return nil, err
 	}
 	if now.Err != nil {
 		return nil, now.Err
