@@ -91,3 +91,25 @@ func TestSubjectsAreProved(t *testing.T) {
 		})
 	}
 }
+
+// TestTagsOfChangesAreBounded has records with long ids, and with ids of many others.
+func TestTagsOfChangesAreBounded(t *testing.T) {
+	var many strings.Builder
+	for n := range 10_000 {
+		many.WriteString(`,"k` + strings.Repeat("x", n%10) + string(rune('a'+n%26)) + strings.Repeat("y", n/260) + `_id":7`)
+	}
+	for name, test := range map[string]struct {
+		id, data string
+		all      bool
+	}{
+		"one":       {"7", `{"id":7,"contact_id":8}`, false},
+		"a long id": {strings.Repeat("7", 10_000), `{}`, true},
+		"no id":     {"", `{}`, true},
+		"a text":    {"7 *", `{}`, true},
+		"many":      {"7", `{"id":7` + many.String() + `}`, true},
+	} {
+		if tags := (Change{Kind: KindOrder, ID: test.id, Data: []byte(test.data)}).tags(); (tags == nil) != test.all {
+			t.Errorf("%s: %d tags", name, len(tags))
+		}
+	}
+}

@@ -81,7 +81,7 @@ type Change struct {
 // the responses with the record, and the lists of its kind. A new record also changes the records that
 // it belongs to, which may embed or count it, and the lists of their kinds, which may be filtered by it.
 func (c Change) tags() []string {
-	if !exact[c.Kind] || c.ID == "" || c.IsDeletion {
+	if !exact[c.Kind] || !isTag(c.ID) || c.IsDeletion {
 		return nil
 	}
 	tags := []string{c.ID, string(c.Kind)}
@@ -93,12 +93,21 @@ func (c Change) tags() []string {
 		if !isID || kind == "workspace" {
 			continue
 		}
-		if id := strings.Trim(string(value), `"`); IsRawID(id) {
+		if id := strings.Trim(string(value), `"`); isTag(id) {
 			tags = append(tags, id, kind)
 		}
 	}
+	if len(tags) > maxChangeTags {
+		return nil
+	}
 	return tags
 }
+
+// maxChangeTags limits the tags of a change. A record with more of them belongs to nothing that is known.
+const maxChangeTags = 200
+
+// isTag reports whether an id can be a tag: a raw id of a usual length.
+func isTag(id string) bool { return IsRawID(id) && len(id) <= maxSegmentBytes }
 
 // changeOf returns a function that returns the tags of a write whose response is a record of the type.
 func changeOf(t *RowType, isUpdate bool, segments []string) func(body []byte) []string {

@@ -67,7 +67,7 @@ func (c CacheTTL) String() string {
 	return strings.Join(parts, ",")
 }
 
-// Shortest and Longest return the shortest and the longest time.
+// bounds returns the shortest and the longest time.
 func (c CacheTTL) bounds() (shortest, longest time.Duration) {
 	shortest, longest = c.Default, c.Default
 	for _, ttl := range c.Kinds {

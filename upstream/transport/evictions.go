@@ -140,13 +140,13 @@ func (e *evictions) miss(host string) {
 func (e *evictions) sync(host string, after Position, next []Eviction, isWhole bool, changed func()) (Position, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.hosts[host] == nil {
-		// Nothing has ever been evicted, unless it was forgotten meanwhile.
-		if after != (Position{}) || len(next) == 0 {
-			return Position{}, after == Position{}
-		}
+	if e.hosts[host] == nil && after == (Position{}) && len(next) == 0 {
+		return Position{}, true // nothing has ever been evicted
 	}
 	h := e.host(host)
+	if !h.isSynced && after != (Position{}) {
+		return Position{}, false // the evictions up to the position were forgotten meanwhile
+	}
 	before := e.now
 	defer func() {
 		if e.now != before {

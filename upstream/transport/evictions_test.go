@@ -48,6 +48,13 @@ func TestLostEvictions(t *testing.T) {
 	}
 	// A reset between the read of the position and the response must not look like an empty state.
 	after := e.position("acme")
+	if position, ok := e.sync("acme", after, nil, true, func() {}); !ok || position != after {
+		t.Errorf("%v, %t", position, ok)
+	}
+	e.tags = maxEvictedTags + 1 // the call itself resets
+	if _, ok := e.sync("acme", after, nil, true, func() {}); ok {
+		t.Error("the shared state is used after a reset by the same call")
+	}
 	clear(e.hosts)
 	if _, ok := e.sync("acme", after, nil, true, func() {}); ok {
 		t.Error("the shared state is used after a reset")
