@@ -117,12 +117,27 @@ func (x *execution) markStale(response *graphql.Response) {
 // FreshUntil returns until when clients may use the response of an operation, whose context this is: the
 // first cached response of ClickFunnels expires then. It is the zero time if one of them was not cached.
 func FreshUntil(ctx context.Context) time.Time {
-	if x, ok := ctx.Value(executionKey{}).(*execution); ok {
-		if allowance := transport.AllowanceOf(x.objects.Calls); allowance != nil { //nolint:contextcheck // the operation's
-			return allowance.FreshUntil()
-		}
+	if allowance := allowanceOf(ctx); allowance != nil {
+		return allowance.FreshUntil()
 	}
 	return time.Time{}
+}
+
+// CacheTags returns the tags of the response of an operation, whose context this is, for shared caches. It is
+// nil if the operation does not collect them ([transport.Allowance.CacheTags]).
+func CacheTags(ctx context.Context) []string {
+	if allowance := allowanceOf(ctx); allowance != nil && allowance.CacheTags != nil {
+		return allowance.CacheTags.All()
+	}
+	return nil
+}
+
+// allowanceOf returns the allowance of an operation, whose context this is; nil without one.
+func allowanceOf(ctx context.Context) *transport.Allowance {
+	if x, ok := ctx.Value(executionKey{}).(*execution); ok {
+		return transport.AllowanceOf(x.objects.Calls) //nolint:contextcheck // the operation's
+	}
+	return nil
 }
 
 // Expired returns the time since parts of a response expired, and whether there are any.

@@ -119,6 +119,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 			err = again
 		}
 	}
+	tagList(ctx, subdomain, of)
 	return next, err
 }
 
@@ -187,6 +188,7 @@ func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, se
 	if n, _ := ChainOf(ctx); !c.checkScopeAndSetWorkspace(P(record).row(), at, n) {
 		return nil, RecordNotFound()
 	}
+	tagRecords[T, P](ctx, at.Subdomain, record)
 	return record, nil
 }
 
@@ -228,6 +230,7 @@ func fetchList[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Qu
 	page := &Page[T]{Rows: rows, Next: next}
 	page.Chain, _ = ChainOf(ctx)
 	page.Keep(func(record *T) bool { return c.checkScopeAndSetWorkspace(P(record).row(), at, page.Chain) })
+	tagRecords[T, P](ctx, at.Subdomain, page.Rows...)
 	return page, nil
 }
 

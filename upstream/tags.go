@@ -1,10 +1,13 @@
 package upstream
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // The cache compares tags of responses with tags of changes. A record's tag is its raw id, regardless of
@@ -51,10 +54,41 @@ func (r *Row) addTags(tags []string) []string {
 	if id := r.Key(); id != "" {
 		tags = append(tags, strings.Clone(id))
 	}
-	for _, child := range r.children {
-		tags = child.addTags(tags)
+	for position, k := range r.layout.keys {
+		if !k.isRow() {
+			continue
+		}
+		for _, child := range r.childrenAt(position) {
+			tags = child.addTags(tags)
+		}
 	}
 	return tags
+}
+
+// tagList adds the tags of a response to those of the client request, except for the tags of its records:
+// see [tagRecords].
+func tagList(ctx context.Context, subdomain string, of content) {
+	a := transport.AllowanceOf(ctx)
+	switch {
+	case a == nil || a.CacheTags == nil:
+	case of.typ == nil || of.typ.kind == "" || of.dependsOnAll:
+		a.CacheTags.Add(subdomain, transport.AnyChange)
+	case of.listOf != nil:
+		a.CacheTags.Add(subdomain, of.typ.kind.Plural())
+	}
+}
+
+// tagRecords adds the tags of records to those of the client request. The records are within its scope.
+func tagRecords[T any, P keyed[T]](ctx context.Context, subdomain string, records ...*T) {
+	a := transport.AllowanceOf(ctx)
+	if a == nil || a.CacheTags == nil {
+		return
+	}
+	var tags []string
+	for _, record := range records {
+		tags = P(record).row().addTags(tags)
+	}
+	a.CacheTags.Add(subdomain, slices.DeleteFunc(tags, func(tag string) bool { return !isTag(tag) })...)
 }
 
 // exact are the kinds whose changes reach only the responses that [Change] describes. Others change, for

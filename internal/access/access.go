@@ -32,6 +32,9 @@ type Caller struct {
 	ReadOnly bool
 	// Policy holds the caller's limits.
 	Policy limits.Policy
+	// Public reports that shared caches may store the responses: every sender of a client key gets the
+	// same ones.
+	Public bool
 	// Place is the workspace of a caller who signed in; empty for other callers.
 	Place upstream.Place
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -231,6 +232,18 @@ func (c *Clients) WebhookOf(workspace string) (hook webhooks.Webhook, ok bool) {
 // Webhooks returns a webhook of each workspace that has one.
 func (c *Clients) Webhooks() []webhooks.Webhook {
 	return c.current.Load().hooks
+}
+
+// Callers returns the callers of all clients.
+func (c *Clients) Callers() iter.Seq[*Caller] {
+	return func(yield func(*Caller) bool) {
+		entries := c.current.Load().entries
+		for i := range entries {
+			if !yield(&entries[i].caller) {
+				return
+			}
+		}
+	}
 }
 
 // find returns the caller that a client key or a JSON Web Token identifies, or nil. The lookup of

@@ -136,6 +136,31 @@ clients:
 	}
 }
 
+// TestPublicCallers checks whose responses shared caches may store: not those of clients that can send a
+// JSON Web Token, which belongs to a person.
+func TestPublicCallers(t *testing.T) {
+	_, shop := NewKey()
+	_, office := NewKey()
+	_, both := NewKey()
+	c := newClients(t, fmt.Sprintf(`
+jwt: { issuer: me, audience: funnelgraph, jwks: "http://127.0.0.1:1/keys" }
+clients:
+  - { name: shop, keys: [%q], workspaces: [1] }
+  - { name: office, keys: [%q], teams: all, private: true }
+  - { name: both, keys: [%q], claims: { azp: app }, teams: all }
+  - { name: person, claims: { azp: web }, teams: all }
+sessions: { access: read }
+`, shop, office, both), "own")
+	for caller := range c.Callers() {
+		if want := caller.Policy.Client == "shop"; caller.Public != want {
+			t.Errorf("%s: %t", caller.Policy.Client, caller.Public)
+		}
+	}
+	if c.current.Load().sessions.Public {
+		t.Error("the responses to people who signed in are public")
+	}
+}
+
 // TestDefaultToken checks the token of a client that names none: the server's own, or the only one
 // of the file.
 func TestDefaultToken(t *testing.T) {

@@ -83,6 +83,8 @@ type client struct {
 	Access string `yaml:"access"`
 	// Limits override the server's limits.
 	Limits *override `yaml:"limits"`
+	// Private keeps its responses out of shared caches.
+	Private bool `yaml:"private"`
 }
 
 // idList is a list of raw ids, or the word "all". It stays a YAML node because an empty list
@@ -329,6 +331,7 @@ func parseAccess(access string) (bool, error) {
 func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (e entry, err error) {
 	e = entry{name: c.Name, claims: c.Claims, caller: base}
 	e.caller.Policy.Client = c.Name
+	e.caller.Public = len(c.Claims) == 0 && !c.Private
 	switch {
 	case len(c.Keys) == 0 && len(c.Claims) == 0:
 		return e, errors.New("give keys or claims that identify it")

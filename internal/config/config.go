@@ -45,6 +45,8 @@ type Config struct {
 	GraphiQL    bool          `group:"Serving" name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
 	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Web origin whose pages may call funnelgraph from a browser, such as https://app.example.com. Repeat the flag, or separate several origins by commas. Wildcards are not supported. With --demo, localhost is allowed on any port."`
 
+	CDN bool `group:"Serving" name:"cdn" env:"FUNNELGRAPH_CDN" help:"Let a CDN store responses to GET: those to client keys of the access file are public, with the header Cache-Tag. Needs --cache-ttl and --access-file. Read docs/caching.md first: the CDN must have Authorization in its cache key."`
+
 	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base URL of the ClickFunnels API. The optional placeholder {subdomain}, in the host or in the path, is replaced by \"accounts\" or the workspace's subdomain. Plain http is allowed on loopback only."`
 	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent header of the REST calls. ClickFunnels requires a distinct name, such as YourAppYourOrg."`
 	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"Timeout of one attempt of a REST call."`
@@ -328,6 +330,9 @@ func (c *Config) checkUpstream(name func(string) setting) error {
 	}
 	if c.CacheStale > 0 && c.CacheTTL.Longest() == 0 {
 		return fmt.Errorf("%s %s needs %s", name("cache-stale"), c.CacheStale, name("cache-ttl"))
+	}
+	if c.CDN && (c.CacheTTL.Longest() == 0 || c.AccessFile == "") {
+		return fmt.Errorf("%s needs %s and %s: only responses to client keys can be public", name("cdn"), name("cache-ttl"), name("access-file"))
 	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
 		return fmt.Errorf("%s %d must be from 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)

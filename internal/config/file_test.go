@@ -108,6 +108,7 @@ func TestEveryFlag(t *testing.T) {
 		"oauth-client-id": "something\npublic-url: https://a.example", "oauth-url": "http://localhost:9/oauth", "public-url": "https://a.example", "return-to": "[https://a.example, https://b.example]",
 		"upstream-url": "http://localhost:9", "redis-url": "redis://localhost:6379", "trusted-documents-only": "true\ntrusted-documents: manifest.json",
 		"cache-ttl": "contacts=5m0s,17s", "cache-stale": "17s\ncache-ttl: 1s",
+		"cdn":          "true\ncache-ttl: 1s\naccess-file: access.yaml",
 		"demo-latency": "17s\ndemo: true", "demo-faults": "429=0.1\ndemo: true",
 	}
 	for _, flag := range parserModel(t).Flags {

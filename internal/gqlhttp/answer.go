@@ -203,13 +203,19 @@ func (a *answer) send(c *content) {
 		header["Cache-Status"] = []string{c.cacheStatus}
 	}
 	if cached {
-		// The client may store the response privately. It must revalidate it each time, or once the
-		// server's cache has expired. Only the header Authorization identifies the client.
+		// The client may store the response, and a shared cache if it has tags. They must revalidate it
+		// each time, or once the server's cache has expired. Only the header Authorization identifies the
+		// client.
 		tag := c.etag(a.media, coding)
 		header["Vary"] = append(header["Vary"], "Accept, Authorization")
 		header["Cache-Control"] = revalidated
 		if rest := time.Until(c.freshUntil); rest >= time.Second {
-			header["Cache-Control"] = []string{"private, max-age=" + strconv.Itoa(int(rest.Seconds()))}
+			who := "private"
+			if c.cacheTags != "" {
+				who = "public"
+				header["Cache-Tag"] = []string{c.cacheTags}
+			}
+			header["Cache-Control"] = []string{who + ", max-age=" + strconv.Itoa(int(rest.Seconds()))}
 		}
 		header["Etag"] = []string{tag}
 		if matches(a.r.Header["If-None-Match"], tag) {

@@ -18,6 +18,8 @@ type content struct {
 	cacheable bool
 	// freshUntil is when clients must ask again; the zero time if they must each time.
 	freshUntil time.Time
+	// cacheTags is the header Cache-Tag; empty if shared caches must not store the response.
+	cacheTags string
 	// cacheStatus is the header Cache-Status (RFC 9211) if parts of it have expired.
 	cacheStatus string
 

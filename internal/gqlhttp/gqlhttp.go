@@ -76,6 +76,9 @@ type Config struct {
 	Expired func(*graphql.Response) (time.Duration, bool)
 	// FreshUntil, if not nil, returns until when clients may use the response to the operation of a context.
 	FreshUntil func(context.Context) time.Time
+	// CacheTags, if not nil, returns the tags with which shared caches may store that response; nil if they
+	// must not.
+	CacheTags func(context.Context) []string
 	// LastEvent, if not nil, returns a context in which a subscription begins after the event with an id.
 	LastEvent func(ctx context.Context, id string) context.Context
 	// Streams counts subscriptions and connections. MayStream, if not nil, reports whether a client may
@@ -371,6 +374,9 @@ func (h *handler) execute(ctx context.Context, op *graphql.OperationContext) (ma
 	made = h.encodeComplete(response)
 	if h.FreshUntil != nil {
 		made.freshUntil = h.FreshUntil(ctx)
+	}
+	if h.CacheTags != nil {
+		made.cacheTags = strings.Join(h.CacheTags(ctx), ",")
 	}
 	return made
 }

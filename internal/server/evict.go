@@ -2,13 +2,9 @@ package server
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"regexp"
-	"time"
 
-	"github.com/funnelgraph/funnelgraph/internal/access"
-	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -59,13 +55,5 @@ func evict(client func() *upstream.Client) http.HandlerFunc {
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
-	}
-}
-
-// warnOfLongTTL logs a warning if responses are cached for long although no webhook evicts them.
-func warnOfLongTTL(cfg config.Config, gate access.Gate) {
-	clients, _ := gate.(*access.Clients)
-	if cfg.CacheTTL.Longest() > time.Minute && (clients == nil || len(clients.Webhooks()) == 0) && !cfg.Demo {
-		slog.Warn("--cache-ttl is longer than a minute, and no webhook says what changes: list one in the access file", "cache-ttl", cfg.CacheTTL.String())
 	}
 }

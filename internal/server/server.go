@@ -156,7 +156,9 @@ func newHandler(ctx context.Context, cfg config.Config, p *Parts) (http.Handler,
 	}
 	p.Events = NewEvents(ctx, p.Gate, p.Client, p.Redis)
 	p.stats, p.client = p.Client.Stats, func() *upstream.Client { return p.Client }
-	warnOfLongTTL(cfg, p.Gate)
+	if cfg.CacheTTL.Longest() > freshForLong {
+		go warnOfMissingWebhooks(ctx, p.Gate, p.Client)
+	}
 	return Handler(cfg, *p), nil
 }
 
@@ -234,12 +236,16 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 		if caller.Place.Subdomain != "" {
 			client.Learn(caller.Place)
 		}
+		calls := caller.Policy.Allow(ctx)
+		if cfg.CDN && caller.Public && !explain.Wanted(ctx) {
+			transport.AllowanceOf(calls).CacheTags = new(transport.CacheTags)
+		}
 		var events graph.Events
 		if p.Events != nil {
 			events = p.Events
 		}
 		return graph.Session{
-			Client: client, Calls: caller.Policy.Allow(ctx),
+			Client: client, Calls: calls,
 			Viewer:  graph.Viewer{Name: caller.Policy.Client, ReadOnly: caller.ReadOnly},
 			Events:  events,
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
@@ -278,7 +284,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		},
 		Replayed: func(ctx context.Context) { p.Telemetry.Replayed(ctx, access.From(ctx).Policy.Client) },
 		InParts:  graph.InParts,
-		Expired:  graph.Expired, FreshUntil: graph.FreshUntil,
+		Expired:  graph.Expired, FreshUntil: graph.FreshUntil, CacheTags: graph.CacheTags,
 		LastEvent: graph.LastEvent,
 		Streams:   p.Streams,
 		MayStream: func(ctx context.Context, running int) bool { return access.From(ctx).Policy.AllowsStream(ctx, running) },

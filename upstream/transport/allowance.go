@@ -18,6 +18,8 @@ type Allowance struct {
 	// Until is the deadline of the calls; zero means none. Calls that have not finished by then
 	// fail with [context.DeadlineExceeded].
 	Until time.Time
+	// CacheTags, if not nil, collects the tags of the responses.
+	CacheTags *CacheTags
 
 	made  atomic.Int64
 	stale atomic.Int64 // the longest time since a response expired

@@ -117,8 +117,7 @@ func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
 		}
 		return a, nil
 	case err == nil && a.Status == http.StatusOK && c.ttl(r.Kind) > 0:
-		a.decoded = func() { c.store(key, r, a, began, position, isShared) }
-		r.isFreshUntil(time.Now().Add(c.ttl(r.Kind)))
+		a.decoded = func() { r.isFreshUntil(c.store(key, r, a, began, position, isShared)) }
 	default:
 		r.isFreshUntil(time.Time{})
 	}
@@ -190,11 +189,12 @@ func (c *cache) evict(ctx context.Context, host string, tags []string) {
 	c.evicted.add(host, tags, at, isShared)
 }
 
-// store stores a response, unless another caller of the same call already has, or it was evicted.
-func (c *cache) store(key cacheKey, r *Request, a Response, began uint64, position Position, isShared bool) {
+// store stores a response, unless another caller of the same call already has, or it was evicted. It returns
+// when the response expires; the zero time if it was evicted.
+func (c *cache) store(key cacheKey, r *Request, a Response, began uint64, position Position, isShared bool) (expires time.Time) {
 	if !r.Fresh {
 		if known, ok := c.responses.Get(key); ok && time.Now().Before(known.Expires) && c.evicted.isValid(r.Host, known.began, known.Tags) {
-			return
+			return known.Expires
 		}
 	}
 	var tags []string
@@ -202,7 +202,7 @@ func (c *cache) store(key cacheKey, r *Request, a Response, began uint64, positi
 		tags = r.Tags(a.Body)
 	}
 	if !c.evicted.isValid(r.Host, began, tags) {
-		return
+		return time.Time{}
 	}
 	now, ttl := time.Now(), c.ttl(r.Kind)
 	known := cached{origin{a.Header.Get(NextHeader), tags, position, now, now.Add(ttl)}, bytes.Clone(a.Body), began}
@@ -210,6 +210,7 @@ func (c *cache) store(key cacheKey, r *Request, a Response, began uint64, positi
 	if isShared && len(known.body) <= maxSharedBody {
 		c.upload(key.sharedKey(), known, r.authorization(), ttl+c.stale)
 	}
+	return known.Expires
 }
 
 // upload sends a response to the shared state in the background. It does nothing if too many

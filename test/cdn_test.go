@@ -1,0 +1,158 @@
+package test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/explain"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+func withCDN(ttl time.Duration) envOption {
+	return func(_ *env, cfg *config.Config) { cfg.CDN, cfg.CacheTTL.Default = true, ttl }
+}
+
+// get sends a query by GET with a client key, and returns the body and the header.
+func (l *live) get(t *testing.T, key, query string, headers ...string) (string, http.Header) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.url+"/graphql?query="+url.QueryEscape(query), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	for _, line := range headers {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			r.Header.Set(name, value)
+		}
+	}
+	_, body, header := l.do(r)
+	return body, header
+}
+
+// TestPublicResponses reads which responses a CDN may store, and their tags.
+func TestPublicResponses(t *testing.T) {
+	t.Parallel()
+	const (
+		contact = `{ contact(id: "` + ada + `", workspaceId: "101") { firstName } }`
+		funnels = `{ workspace(id: "102") { name funnels(first: 1) { nodes { name } } } }`
+	)
+	for name, test := range map[string]struct {
+		rights, query, headers string
+		option                 envOption
+		control                string // the beginning
+		tags                   string
+	}{
+		"a record":     {query: contact, control: "public, max-age=3", tags: "acme-academy,acme-academy/" + ada},
+		"a list":       {query: funnels, control: "public, max-age=3", tags: "accounts,accounts/102,acme-retreats,acme-retreats/20004,acme-retreats/20005,acme-retreats/20006,acme-retreats/funnels"},
+		"children":     {query: `{ contact(id: "3000000003", workspaceId: "101") { tags { name } } }`, control: "public, max-age=3", tags: "acme-academy,acme-academy/3000000003,acme-academy/5003,acme-academy/5004"},
+		"many records": {query: `{ workspace(id: "101") { contacts(first: 60) { nodes { firstName } } } }`, control: "public, max-age=3", tags: "acme-academy,acme-academy/any"},
+		"an object":    {query: `{ workspace(id: "101") { emailSettings { marketingEmailsReplyToAddress { name } } } }`, control: "public, max-age=3", tags: "acme-academy,acme-academy/any"},
+		"not cached": {query: contact, option: func(_ *env, cfg *config.Config) {
+			cfg.CacheTTL.Kinds = map[upstream.Kind]time.Duration{upstream.KindContact: 0}
+		}, control: "private, no-cache"},
+		"no calls":      {query: `{ __typename }`, control: "private, no-cache"},
+		"an error":      {query: `{ workspace(id: "999") { name } }`, control: "no-store"},
+		"explained":     {query: contact, headers: explain.Header + ": 1", control: "private, max-age=3"},
+		"a private one": {rights: "teams: all, private: true", query: contact, control: "private, max-age=3"},
+		"no CDN":        {query: contact, option: func(_ *env, cfg *config.Config) { cfg.CDN = false }, control: "private, max-age=3"},
+		// The team has other workspaces, whose ids the client must not learn.
+		"in a scope": {rights: "teams: [11], workspaces: [102]", query: `{ teams { nodes { workspaces { nodes { name } } } } }`, control: "public, max-age=3", tags: "accounts,accounts/102,accounts/11,accounts/401,accounts/8110,accounts/8111,accounts/teams,accounts/workspaces"},
+	} {
+		options := []envOption{withCDN(time.Hour)}
+		if test.option != nil {
+			options = append(options, test.option)
+		}
+		if test.rights == "" {
+			test.rights = "teams: all"
+		}
+		l := newLiveWith(t, test.rights, options...)
+		l.get(t, l.key, `{ a: workspace(id: "101") { name } b: workspace(id: "102") { name } }`) // so that their subdomains are known
+		for range 2 {                                                                            // from ClickFunnels and from the cache
+			body, header := l.get(t, l.key, test.query, test.headers)
+			if !strings.HasPrefix(header.Get("Cache-Control"), test.control) || header.Get("Cache-Tag") != test.tags {
+				t.Errorf("%s: %q, tags %q, want %q and %q; %.200s", name, header.Get("Cache-Control"), header.Get("Cache-Tag"), test.control, test.tags, body)
+			}
+			if test.control != "no-store" && !strings.Contains(strings.Join(header.Values("Vary"), ","), "Authorization") {
+				t.Errorf("%s: %v", name, header.Values("Vary"))
+			}
+		}
+	}
+}
+
+// cdn is a shared cache in front of a server, which can be purged by tags.
+type cdn struct {
+	*live
+	stored map[string]storedResponse
+}
+
+type storedResponse struct {
+	body string
+	tags []string
+}
+
+// get returns a response, and whether it was stored.
+func (c *cdn) get(t *testing.T, query string) (body string, isStored bool) {
+	t.Helper()
+	if known, ok := c.stored[query]; ok {
+		return known.body, true
+	}
+	body, header := c.live.get(t, c.key, query)
+	if !strings.HasPrefix(header.Get("Cache-Control"), "public") {
+		t.Fatalf("%v %s", header, body)
+	}
+	c.stored[query] = storedResponse{body, strings.Split(header.Get("Cache-Tag"), ",")}
+	return body, false
+}
+
+func (c *cdn) purge(tags ...string) {
+	for query, known := range c.stored {
+		if slices.ContainsFunc(known.tags, func(tag string) bool { return slices.Contains(tags, tag) }) {
+			delete(c.stored, query)
+		}
+	}
+}
+
+// TestPurgeByTags purges the tags of changes, as the documentation says. Responses that show a change are not
+// stored any more; the others are.
+func TestPurgeByTags(t *testing.T) {
+	t.Parallel()
+	c := &cdn{newLiveWith(t, "teams: all, access: read-write", withCDN(time.Hour)), make(map[string]storedResponse)}
+	queries := map[string]string{
+		"ada":      `{ contact(id: "` + ada + `", workspaceId: "101") { firstName } }`,
+		"contacts": `{ workspace(id: "101") { contacts(first: 60) { nodes { firstName } } } }`,
+		"orders":   `{ workspace(id: "101") { orders(first: 5) { nodes { contact { firstName } } } } }`,
+		"numbers":  `{ workspace(id: "101") { orders(first: 5) { nodes { orderNumber } } } }`,
+		"retreats": `{ workspace(id: "102") { contacts(first: 5) { nodes { firstName } } } }`,
+	}
+	for _, change := range []struct {
+		mutation string
+		purge    []string
+		again    []string // the queries that are not stored after it
+	}{
+		{"", nil, []string{"ada", "contacts", "orders", "numbers", "retreats"}},
+		{"", nil, nil},
+		{`updateContact(input: { workspaceId: "101", id: "` + ada + `", firstName: "Purged" }) { contact { id } }`, []string{"acme-academy/" + ada, "acme-academy/contacts", "acme-academy/any"}, []string{"ada", "contacts", "orders"}},
+		{`deleteContact(input: { workspaceId: "101", id: "3000000003" }) { deletedContactId }`, []string{"acme-academy"}, []string{"ada", "contacts", "orders", "numbers"}},
+	} {
+		if change.mutation != "" {
+			if _, body, _ := c.do(post(`{"query": `+quoted("mutation { "+change.mutation+" }")+`}`, "Authorization: Bearer "+c.key)(c.env)); strings.Contains(body, `"errors"`) {
+				t.Fatal(body)
+			}
+		}
+		c.purge(change.purge...)
+		for name, query := range queries {
+			body, isStored := c.get(t, query)
+			if isStored == slices.Contains(change.again, name) {
+				t.Errorf("%s after %q: stored: %t", name, change.mutation, isStored)
+			}
+			if current, _ := c.live.get(t, c.key, query, "Cache-Control: no-cache"); body != current {
+				t.Errorf("%s after %q: %.200s is not the current response", name, change.mutation, body)
+			}
+		}
+	}
+}
