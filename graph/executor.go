@@ -117,10 +117,7 @@ func (x *execution) markStale(response *graphql.Response) {
 // FreshUntil returns until when clients may use the response of an operation, whose context this is: the
 // first cached response of ClickFunnels expires then. It is the zero time if one of them was not cached.
 func FreshUntil(ctx context.Context) time.Time {
-	if allowance := allowanceOf(ctx); allowance != nil {
-		return allowance.FreshUntil()
-	}
-	return time.Time{}
+	return allowanceOf(ctx).FreshUntil(ctx)
 }
 
 // CacheTags returns the tags of the response of an operation, whose context this is, for shared caches. It is

@@ -3,14 +3,17 @@ package test
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/explain"
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 func withCDN(ttl time.Duration) envOption {
@@ -47,11 +50,11 @@ func TestPublicResponses(t *testing.T) {
 		control                string // the beginning
 		tags                   string
 	}{
-		"a record":     {query: contact, control: "public, max-age=3", tags: "acme-academy,acme-academy/" + ada},
-		"a list":       {query: funnels, control: "public, max-age=3", tags: "accounts,accounts/102,acme-retreats,acme-retreats/20004,acme-retreats/20005,acme-retreats/20006,acme-retreats/funnels"},
-		"children":     {query: `{ contact(id: "3000000003", workspaceId: "101") { tags { name } } }`, control: "public, max-age=3", tags: "acme-academy,acme-academy/3000000003,acme-academy/5003,acme-academy/5004"},
-		"many records": {query: `{ workspace(id: "101") { contacts(first: 60) { nodes { firstName } } } }`, control: "public, max-age=3", tags: "acme-academy,acme-academy/any"},
-		"an object":    {query: `{ workspace(id: "101") { emailSettings { marketingEmailsReplyToAddress { name } } } }`, control: "public, max-age=3", tags: "acme-academy,acme-academy/any"},
+		"a record":     {query: contact, control: "public, max-age=0, s-maxage=3", tags: "acme-academy,acme-academy/" + ada},
+		"a list":       {query: funnels, control: "public, max-age=0, s-maxage=3", tags: "accounts,accounts/102,acme-retreats,acme-retreats/20004,acme-retreats/20005,acme-retreats/20006,acme-retreats/funnels"},
+		"children":     {query: `{ contact(id: "3000000003", workspaceId: "101") { tags { name } } }`, control: "public, max-age=0, s-maxage=3", tags: "acme-academy,acme-academy/3000000003,acme-academy/5003,acme-academy/5004"},
+		"many records": {query: `{ workspace(id: "101") { contacts(first: 60) { nodes { firstName } } } }`, control: "public, max-age=0, s-maxage=3", tags: "acme-academy,acme-academy/any"},
+		"an object":    {query: `{ workspace(id: "101") { emailSettings { marketingEmailsReplyToAddress { name } } } }`, control: "public, max-age=0, s-maxage=3", tags: "acme-academy,acme-academy/any"},
 		"not cached": {query: contact, option: func(_ *env, cfg *config.Config) {
 			cfg.CacheTTL.Kinds = map[upstream.Kind]time.Duration{upstream.KindContact: 0}
 		}, control: "private, no-cache"},
@@ -61,7 +64,7 @@ func TestPublicResponses(t *testing.T) {
 		"a private one": {rights: "teams: all, private: true", query: contact, control: "private, max-age=3"},
 		"no CDN":        {query: contact, option: func(_ *env, cfg *config.Config) { cfg.CDN = false }, control: "private, max-age=3"},
 		// The team has other workspaces, whose ids the client must not learn.
-		"in a scope": {rights: "teams: [11], workspaces: [102]", query: `{ teams { nodes { workspaces { nodes { name } } } } }`, control: "public, max-age=3", tags: "accounts,accounts/102,accounts/11,accounts/401,accounts/8110,accounts/8111,accounts/teams,accounts/workspaces"},
+		"in a scope": {rights: "teams: [11], workspaces: [102]", query: `{ teams { nodes { workspaces { nodes { name } } } } }`, control: "public, max-age=0, s-maxage=3", tags: "accounts,accounts/102,accounts/11,accounts/any,accounts/teams,accounts/workspaces"},
 	} {
 		options := []envOption{withCDN(time.Hour)}
 		if test.option != nil {
@@ -153,6 +156,117 @@ func TestPurgeByTags(t *testing.T) {
 			if current, _ := c.live.get(t, c.key, query, "Cache-Control: no-cache"); body != current {
 				t.Errorf("%s after %q: %.200s is not the current response", name, change.mutation, body)
 			}
+		}
+	}
+}
+
+// TestChangesWhileAnOperationRuns delivers an event after the first part of a response was read. The response is
+// not fresh any more, and a request after the event does not join it.
+func TestChangesWhileAnOperationRuns(t *testing.T) {
+	t.Parallel()
+	begun, goOn := make(chan struct{}, 2), make(chan struct{})
+	l := newLiveWith(t, "teams: all", withCDN(time.Hour), withFault(func(_ http.ResponseWriter, _ *http.Request, _, path string) bool {
+		if path == "/workspaces/101/funnels" {
+			begun <- struct{}{}
+			<-goOn
+		}
+		return false
+	}))
+	const contact = `contact(id: "` + ada + `", workspaceId: "101") { firstName }`
+	l.get(t, l.key, `{ a: workspace(id: "101") { name } `+contact+` }`)
+	headers := make(chan http.Header)
+	ask := func() {
+		_, header := l.get(t, l.key, `{ `+contact+` workspace(id: "101") { funnels(first: 1) { nodes { name } } } }`)
+		headers <- header
+	}
+	go ask()
+	<-begun
+	l.happens(t, 1, "contact.updated", ada)
+	l.forget()
+	go ask()
+	<-begun
+	close(goOn)
+	public := 0
+	for range 2 {
+		if strings.HasPrefix((<-headers).Get("Cache-Control"), "public") {
+			public++
+		}
+	}
+	if public != 1 { // the second one
+		t.Errorf("%d of the responses are public, want 1", public)
+	}
+	if calls := strings.Join(l.calls[demo.Token], "\n"); !strings.Contains(calls, ada) {
+		t.Errorf("the request after the event has read no contact:\n%s", calls)
+	}
+}
+
+// TestIncompleteResponsesAreNotPublic makes the checks of owners fail, which hides records of a scoped client.
+func TestIncompleteResponsesAreNotPublic(t *testing.T) {
+	t.Parallel()
+	const invoices = `{ workspace(id: "101") { orderInvoices(first: 2) { nodes { rawId publicId } } } }`
+	for name, test := range map[string]struct {
+		fail    func(w http.ResponseWriter, r *http.Request)
+		headers []string
+	}{
+		"refused": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, nil},
+		"slow":    {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, []string{"X-Request-Timeout: 300ms"}},
+	} {
+		var fails atomic.Bool
+		l := newLiveWith(t, "workspaces: [101]", withCDN(time.Hour), withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+			isOwner := path == "/workspaces/101/orders" || strings.HasPrefix(path, "/orders/5")
+			if isOwner && fails.Load() {
+				test.fail(w, r)
+			}
+			return isOwner && fails.Load()
+		}))
+		whole, _ := l.get(t, l.key, invoices)
+		_, public, _ := strings.Cut(whole, `"publicId":"`)
+		public, _, _ = strings.Cut(public, `"`)
+		for _, query := range []string{invoices, `{ workspace(id: "101") { orderInvoices(first: 5, filter: { ids: ["` + public + `"] }) { nodes { rawId } } } }`} {
+			fails.Store(true)
+			body, header := l.get(t, l.key, query, append(test.headers, "Cache-Control: no-cache")...)
+			fails.Store(false)
+			right, _ := l.get(t, l.key, query, "Cache-Control: no-cache")
+			if !strings.Contains(right, `"rawId"`) {
+				t.Fatalf("%s: %s", name, right)
+			}
+			if body != right && strings.HasPrefix(header.Get("Cache-Control"), "public") {
+				t.Errorf("%s: %s is public, but the response is %s", name, body, right)
+			}
+		}
+	}
+}
+
+// TestHiddenRecordsInHeaders looks for hidden records of other workspaces, which a host might send, in the header
+// of responses: neither their tags nor a lifetime may show them.
+func TestHiddenRecordsInHeaders(t *testing.T) {
+	t.Parallel()
+	l := newLiveWith(t, "workspaces: [101]", withCDN(time.Hour), withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
+		body, ok := map[string]string{
+			"/workspaces/101/orders/invoices": `[{"id": 1, "order_id": 50001}, {"id": 777, "order_id": 50027}]`,
+			"/contacts/hidden":                `{"id": 777, "public_id": "hidden", "workspace_id": 102}`,
+			"/orders/invoices/hidden":         `{"id": 777, "public_id": "hidden", "order_id": 50027}`,
+		}[path]
+		if ok {
+			_, _ = w.Write([]byte(body))
+		}
+		return ok
+	}))
+	l.get(t, l.key, `{ workspace(id: "101") { name } }`)
+	if body, header := l.get(t, l.key, `{ workspace(id: "101") { orderInvoices(first: 5) { nodes { rawId } } } }`); strings.Contains(body, "777") || strings.Contains(header.Get("Cache-Tag"), "777") {
+		t.Errorf("%s %v", body, header)
+	}
+	for _, list := range []string{"contacts", "orderInvoices"} {
+		ask := func(id string) (string, http.Header) {
+			body, header := l.get(t, l.key, `{ workspace(id: "101") { `+list+`(first: 5, filter: { ids: ["`+id+`"] }) { nodes { rawId } } } }`)
+			header.Del("Date")
+			header.Del("X-Request-Id")
+			return body, header
+		}
+		hidden, hiddenHeader := ask("hidden")
+		missing, missingHeader := ask("missing")
+		if hidden != missing || !reflect.DeepEqual(hiddenHeader, missingHeader) {
+			t.Errorf("%s: %s %v of a hidden record, %s %v of a missing one", list, hidden, hiddenHeader, missing, missingHeader)
 		}
 	}
 }

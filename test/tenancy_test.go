@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -65,6 +67,38 @@ func (x *tenant) foreign(text string) string {
 		}
 	}
 	return ""
+}
+
+// seesTag reports whether the tenant may see a cache tag. The user of a token has the token's digit as its id; a
+// team's own records have the team's id and two digits.
+func (x *tenant) seesTag(tag string) bool {
+	_, id, _ := strings.Cut(tag, "/")
+	n, err := strconv.Atoi(id)
+	switch {
+	case err != nil: // of a host or a list
+		return true
+	case n < 10:
+		return n == x.token && x.teams == nil && x.workspaces == nil
+	case n < 100:
+		return x.seesTeam(n)
+	case n >= 1000 && strings.HasPrefix(tag, "accounts/"):
+		return x.seesTeam(n / 100)
+	}
+	return x.seesWorkspace(workspaceOf(n))
+}
+
+func endsInDigit(tag string) bool { last := tag[len(tag)-1]; return last >= '0' && last <= '9' }
+
+// cacheTags returns the cache tags of the response to a query by GET.
+func (e *env) cacheTags(key, query string) []string {
+	e.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, e.url+"/graphql?query="+url.QueryEscape(query), nil)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	_, _, header := e.do(r)
+	return slices.DeleteFunc(strings.Split(header.Get("Cache-Tag"), ","), func(tag string) bool { return tag == "" })
 }
 
 // tenants starts a funnelgraph in front of the leaky API, and returns its clients.
@@ -383,7 +417,8 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		t.Run("cached for "+ttl.String(), func(t *testing.T) {
 			t.Parallel()
-			e, all := tenants(t, withCache(ttl))
+			e, all := tenants(t, withCDN(ttl))
+			tagged := make(map[string]bool) // tenants with tags of records
 			seed, queries := rand.Uint64(), size(500, 50_000)
 			if testing.Short() {
 				queries = 200
@@ -409,7 +444,15 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 						if strings.Contains(answered.raw, "token-") || strings.Contains(answered.raw, x.key) {
 							t.Errorf("seed %d: want no secret in a response, got %s", seed, answered.raw)
 						}
+						tags := e.cacheTags(x.key, query)
+						for _, tag := range tags {
+							if !x.seesTag(tag) {
+								t.Errorf("seed %d: the header of %s has the tag %s:\n%s", seed, x.name, tag, query)
+								return
+							}
+						}
 						mu.Lock()
+						tagged[x.name] = tagged[x.name] || slices.ContainsFunc(tags, endsInDigit)
 						if seen[x.name] == nil {
 							seen[x.name] = make(map[string]bool)
 						}
@@ -421,6 +464,9 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 				})
 			}
 			wait.Wait()
+			if len(tagged) < len(all)-1 && ttl > 0 { // one of them sees nothing
+				t.Errorf("seed %d: only %v have tags of records", seed, tagged)
+			}
 			// Records in scope must be visible. The ones that no random query has returned are
 			// fetched now.
 			for _, x := range all {

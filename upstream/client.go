@@ -119,8 +119,12 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 			err = again
 		}
 	}
+	if err != nil {
+		transport.AllowanceOf(ctx).Failed(errors.Is(err, NotFound))
+		return next, err
+	}
 	tagList(ctx, subdomain, of)
-	return next, err
+	return next, nil
 }
 
 // call makes one call, and passes a successful response to read.
@@ -186,9 +190,10 @@ func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, se
 		return nil, c.ConcealRefusal(err)
 	}
 	if n, _ := ChainOf(ctx); !c.checkScopeAndSetWorkspace(P(record).row(), at, n) {
+		transport.AllowanceOf(ctx).Failed(true)
 		return nil, RecordNotFound()
 	}
-	tagRecords[T, P](ctx, at.Subdomain, record)
+	tagRecords[T, P](ctx, c, at.Subdomain, record)
 	return record, nil
 }
 
@@ -230,7 +235,7 @@ func fetchList[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Qu
 	page := &Page[T]{Rows: rows, Next: next}
 	page.Chain, _ = ChainOf(ctx)
 	page.Keep(func(record *T) bool { return c.checkScopeAndSetWorkspace(P(record).row(), at, page.Chain) })
-	tagRecords[T, P](ctx, at.Subdomain, page.Rows...)
+	tagRecords[T, P](ctx, c, at.Subdomain, page.Rows...)
 	return page, nil
 }
 

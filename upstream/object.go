@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/url"
 	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // objectIn fetches an object without an id on a workspace's host, such as the settings of a
@@ -31,6 +33,7 @@ func objectUnder[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Q
 		n, _ := ChainOf(ctx)
 		named := P(object).row().text("workspace_id") // few objects have it
 		if !c.checkScopeAndSetWorkspace(P(object).row(), p, n) || named != "" && IsRawID(p.WorkspaceID) && named != p.WorkspaceID {
+			transport.AllowanceOf(ctx).Failed(true)
 			return nil, RecordNotFound()
 		}
 		return object, nil

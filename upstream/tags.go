@@ -54,13 +54,8 @@ func (r *Row) addTags(tags []string) []string {
 	if id := r.Key(); id != "" {
 		tags = append(tags, strings.Clone(id))
 	}
-	for position, k := range r.layout.keys {
-		if !k.isRow() {
-			continue
-		}
-		for _, child := range r.childrenAt(position) {
-			tags = child.addTags(tags)
-		}
+	for _, child := range r.children {
+		tags = child.addTags(tags)
 	}
 	return tags
 }
@@ -78,17 +73,39 @@ func tagList(ctx context.Context, subdomain string, of content) {
 	}
 }
 
-// tagRecords adds the tags of records to those of the client request. The records are within its scope.
-func tagRecords[T any, P keyed[T]](ctx context.Context, subdomain string, records ...*T) {
+// tagRecords adds the tags of records to those of the client request.
+func tagRecords[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, records ...*T) {
 	a := transport.AllowanceOf(ctx)
 	if a == nil || a.CacheTags == nil {
 		return
 	}
 	var tags []string
 	for _, record := range records {
-		tags = P(record).row().addTags(tags)
+		tags = P(record).row().addCacheTags(tags, TypeOf[T]().naming, c.Scoped())
 	}
-	a.CacheTags.Add(subdomain, slices.DeleteFunc(tags, func(tag string) bool { return !isTag(tag) })...)
+	a.CacheTags.Add(subdomain, tags...)
+}
+
+// addCacheTags adds the cache tags of a row and its children. A scoped client gets [transport.AnyChange] in place
+// of the id of a record that does not name its workspace or team, because the record can turn out to be hidden.
+func (r *Row) addCacheTags(tags []string, n naming, scoped bool) []string {
+	t, id := r.layout.typ, r.RawID()
+	switch isChecked := n == namedAlways || t.kind == KindTeam || t.kind == KindWorkspace; {
+	case t.kind == "" || !isTag(id): // a part of a record
+	case scoped && !isChecked:
+		tags = append(tags, transport.AnyChange)
+	default:
+		tags = append(tags, id)
+	}
+	for position, k := range r.layout.keys {
+		if !k.isRow() {
+			continue
+		}
+		for _, child := range r.childrenAt(position) {
+			tags = child.addCacheTags(tags, k.childNaming(), scoped)
+		}
+	}
+	return tags
 }
 
 // exact are the kinds whose changes reach only the responses that [Change] describes. Others change, for

@@ -111,6 +111,10 @@ func (c *Client) Evict(ctx context.Context, subdomain string, tags []string) err
 	return nil
 }
 
+// Changes returns a number that grows with each write and each eviction that this server knows of, of any
+// client. Data that was read before it grew can be out of date.
+func (c *Client) Changes() uint64 { return c.transport.Changes() }
+
 // rememberPlace remembers a place by the ids of its workspace.
 func (c *Client) rememberPlace(place Place, ids ...string) {
 	for _, id := range ids {

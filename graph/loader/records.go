@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // row is the constraint for records.
@@ -229,6 +230,7 @@ func (b *batch[T]) fetchOne(i int, ref upstream.Ref) {
 		_, err = l.verifiedOwner(r.resource.ownerOf(t))
 	}
 	if err != nil {
+		transport.AllowanceOf(l.ctx).Failed(true) // it is missing, hidden, or has been reported
 		b.results[i] = &loaded{Error: err}
 		return
 	}

@@ -334,6 +334,9 @@ func (c *Config) checkUpstream(name func(string) setting) error {
 	if c.CDN && (c.CacheTTL.Longest() == 0 || c.AccessFile == "") {
 		return fmt.Errorf("%s needs %s and %s: only responses to client keys can be public", name("cdn"), name("cache-ttl"), name("access-file"))
 	}
+	if c.CDN && !strings.Contains(c.UpstreamURL, "{subdomain}") {
+		return fmt.Errorf("%s needs {subdomain} in %s: cache tags begin with it", name("cdn"), name("upstream-url"))
+	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
 		return fmt.Errorf("%s %d must be from 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)
 	}

@@ -118,6 +118,7 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--cache-ttl", "contacts=-1m,30s"}, want: "--cache-ttl contacts=-1m0s,30s must not be negative"},
 		{args: []string{"--cache-ttl", "kontacts=1m"}, want: "--cache-ttl"},
 		{args: []string{"--cdn", "--access-file=access.yaml"}, want: "--cdn needs --cache-ttl and --access-file"},
+		{args: []string{"--cdn", "--access-file=access.yaml", "--cache-ttl=30s", "--upstream-url=https://api.example.com"}, want: "--cdn needs {subdomain} in --upstream-url"},
 		{args: []string{"--cdn", "--cache-ttl=30s"}, want: "--cdn needs --cache-ttl and --access-file"},
 		{args: []string{"--cache-stale=10m"}, want: "--cache-stale 10m0s needs --cache-ttl"},
 		{args: []string{"--redis-url", "redis://host", "--cache-ttl=contacts=23h", "--cache-stale=2h"}, want: "must be at most 24h0m0s"},

@@ -210,12 +210,12 @@ func (a *answer) send(c *content) {
 		header["Vary"] = append(header["Vary"], "Accept, Authorization")
 		header["Cache-Control"] = revalidated
 		if rest := time.Until(c.freshUntil); rest >= time.Second {
-			who := "private"
-			if c.cacheTags != "" {
-				who = "public"
+			seconds := strconv.Itoa(int(rest.Seconds()))
+			header["Cache-Control"] = []string{"private, max-age=" + seconds}
+			if c.cacheTags != "" { // the client revalidates it with the shared cache, which can be purged
+				header["Cache-Control"] = []string{"public, max-age=0, s-maxage=" + seconds}
 				header["Cache-Tag"] = []string{c.cacheTags}
 			}
-			header["Cache-Control"] = []string{who + ", max-age=" + strconv.Itoa(int(rest.Seconds()))}
 		}
 		header["Etag"] = []string{tag}
 		if matches(a.r.Header["If-None-Match"], tag) {

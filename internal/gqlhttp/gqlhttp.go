@@ -51,8 +51,11 @@ type Config struct {
 	Executor *executor.Executor
 	// Scope returns a comparable value that identifies a request's client. Identical
 	// concurrent queries of one scope are executed once. A scope never gets the response of
-	// another. A mutation ends all sharing of its scope.
+	// another.
 	Scope func(context.Context) any
+	// Epoch, if not nil, returns a comparable value that is another one after each change. A query
+	// that begins after a change never gets a response from before it.
+	Epoch func() any
 	// Explained, if not nil, reports whether a request's response has an explanation. Such a
 	// response is shared only with requests that want one as well.
 	Explained func(context.Context) bool
@@ -75,10 +78,9 @@ type Config struct {
 	// Expired, if not nil, returns the time since parts of a response expired, and whether there are any.
 	Expired func(*graphql.Response) (time.Duration, bool)
 	// FreshUntil, if not nil, returns until when clients may use the response to the operation of a context.
+	// CacheTags returns the tags with which shared caches may store it; nil if they must not.
 	FreshUntil func(context.Context) time.Time
-	// CacheTags, if not nil, returns the tags with which shared caches may store that response; nil if they
-	// must not.
-	CacheTags func(context.Context) []string
+	CacheTags  func(context.Context) []string
 	// LastEvent, if not nil, returns a context in which a subscription begins after the event with an id.
 	LastEvent func(ctx context.Context, id string) context.Context
 	// Streams counts subscriptions and connections. MayStream, if not nil, reports whether a client may
@@ -106,16 +108,10 @@ type handler struct {
 // flightKey holds everything that a response depends on. operation is the request's exact body or
 // URL query.
 type flightKey struct {
-	scope                any
+	scope, epoch         any
 	method, media, parts string
 	fresh, explained     bool
 	operation            string
-}
-
-// forget closes all flights of a scope to later requests, so that a query that begins after a
-// mutation sees its effect.
-func (h *handler) forget(scope any) {
-	h.flights.Forget(func(key flightKey) bool { return key.scope == scope })
 }
 
 // ServeHTTP implements [http.Handler].
@@ -283,6 +279,9 @@ func (a *answer) handleOperation(ctx context.Context, operation string, params f
 		scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts,
 		fresh: bypassesCache(a.r), explained: a.Explained != nil && a.Explained(ctx), operation: operation,
 	}
+	if a.Epoch != nil {
+		key.epoch = a.Epoch()
+	}
 	ctx = graphql.StartOperationTrace(ctx)
 	if key.fresh {
 		ctx = upstream.Fresh(ctx)
@@ -359,24 +358,22 @@ func (a *answer) executeShared(ctx context.Context, key flightKey, op *graphql.O
 }
 
 // execute executes an operation.
-func (h *handler) execute(ctx context.Context, op *graphql.OperationContext) (made *content) {
+func (a *answer) execute(ctx context.Context, op *graphql.OperationContext) (made *content) {
 	defer func() {
 		if v := recover(); v != nil {
-			status, body := h.panicBody(ctx, v)
+			status, body := a.panicBody(ctx, v)
 			made = &content{status: status, body: body}
 		}
 	}()
-	responses, ctx := h.Executor.DispatchOperation(ctx, op)
+	responses, ctx := a.Executor.DispatchOperation(ctx, op)
 	response := responses(ctx)
 	if response == nil { // cancelled
 		return clientClosed()
 	}
-	made = h.encodeComplete(response)
-	if h.FreshUntil != nil {
-		made.freshUntil = h.FreshUntil(ctx)
-	}
-	if h.CacheTags != nil {
-		made.cacheTags = strings.Join(h.CacheTags(ctx), ",")
+	made = a.encodeComplete(response)
+	if made.cacheable && a.r.Method == http.MethodGet && a.FreshUntil != nil {
+		made.freshUntil = a.FreshUntil(ctx)
+		made.cacheTags = strings.Join(a.CacheTags(ctx), ",")
 	}
 	return made
 }

@@ -40,16 +40,11 @@ func (a *answer) mutate(ctx context.Context, p *graphql.RawParams, op *graphql.O
 
 // change executes a mutation and sends the response.
 func (a *answer) change(ctx context.Context, op *graphql.OperationContext) {
-	scope := a.Scope(ctx)
-	a.forget(scope)
-	defer a.forget(scope)
 	if ctx, ok := a.incrementally(ctx, op); ok {
 		a.sendIncrementally(ctx, op)
 		return
 	}
-	made := a.execute(ctx, op)
-	a.forget(scope) // before the response, because the client's next query can follow at once
-	a.send(made)
+	a.send(a.execute(ctx, op))
 }
 
 // mutateOnce executes a mutation with a key and sends the response, or sends the first response

@@ -158,9 +158,6 @@ func (a *answer) produce(ctx context.Context, op *graphql.OperationContext, resp
 		if response == nil {
 			return
 		}
-		if op.Operation.Operation == ast.Mutation {
-			a.forget(a.Scope(ctx)) // as in [answer.handleOperation]
-		}
 		goesOn = hasMore(response) // read it first: the receiver owns the response
 		hand(response)
 	}

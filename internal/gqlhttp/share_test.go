@@ -28,6 +28,7 @@ type slowEndpoint struct {
 	mu        sync.Mutex
 	executed  int
 	cancelled int // the number of cancelled operations
+	changes   int // the number of mutations
 	panicking bool
 }
 
@@ -39,14 +40,23 @@ func newSlowEndpoint() *slowEndpoint {
 		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
 			return graphql.OneShot(d.execute(ctx))
 		},
-	}), Scope: func(ctx context.Context) any { return ctx.Value(scopeKey{}) }, Explained: func(ctx context.Context) bool { return ctx.Value(explainedKey{}) != nil }, MaxBody: 1 << 20})
+	}), Scope: func(ctx context.Context) any { return ctx.Value(scopeKey{}) }, Epoch: d.epoch, Explained: func(ctx context.Context) bool { return ctx.Value(explainedKey{}) != nil }, MaxBody: 1 << 20})
 	return d
+}
+
+func (d *slowEndpoint) epoch() any {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.changes
 }
 
 func (d *slowEndpoint) execute(ctx context.Context) *graphql.Response {
 	d.mu.Lock()
 	d.executed++
 	n := d.executed
+	if graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation {
+		d.changes++
+	}
 	d.mu.Unlock()
 	select {
 	case <-time.After(10 * time.Second):
@@ -142,13 +152,13 @@ func TestSharingMutations(t *testing.T) {
 		executed("me", "mutation { m }", 4)
 		executed("me", "{ a }", 5)
 		executed("me", "{ a }", 5)
-		executed("you", "{ a }", 5)
+		executed("you", "{ a }", 6) // others can see the change, too
 		wait.Wait()
 	})
 }
 
 // TestMutationEndsSharingOfEveryVariant runs queries of one client with every flight key. After a
-// mutation of the client, later queries join none of them.
+// mutation, later queries join none of them.
 func TestMutationEndsSharingOfEveryVariant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newSlowEndpoint()

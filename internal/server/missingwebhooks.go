@@ -40,6 +40,9 @@ func warnOfMissingWebhooks(ctx context.Context, gate access.Gate, client *upstre
 		if err != nil {
 			slog.WarnContext(ctx, "--cache-ttl is longer than a minute, and ClickFunnels does not say which workspaces need a webhook", "client", caller.Policy.Client, "error", err)
 		}
+		if ctx.Err() != nil {
+			break
+		}
 		for _, id := range workspaces {
 			if _, found := clients.WebhookOf(id); !found {
 				missing[id] = true
@@ -53,7 +56,8 @@ func warnOfMissingWebhooks(ctx context.Context, gate access.Gate, client *upstre
 	}
 }
 
-// workspacesOf returns the raw ids of the workspaces that a client can see, even after an error.
+// workspacesOf returns the raw ids of the workspaces that a client can see. After an error, it returns those of the
+// other teams.
 func workspacesOf(ctx context.Context, client *upstream.Client) (ids []string, err error) {
 	if scoped := client.ScopedWorkspaces(); scoped != nil {
 		return scoped, nil

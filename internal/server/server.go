@@ -275,6 +275,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	operations := gqlhttp.Handler(gqlhttp.Config{
 		Executor:  newExecutor(cfg, p),
 		Scope:     func(ctx context.Context) any { return access.From(ctx).Key() },
+		Epoch:     func() any { return currentEpoch(p) },
 		Explained: explain.Wanted,
 		Shared:    p.Telemetry.Shared,
 		Keys:      newKeys(p),
@@ -328,6 +329,20 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		mux.Handle(demoPrefix+"/oauth/authorize", p.authorize)
 	}
 	return withCORS(cfg, mux)
+}
+
+// epoch is a time without changes. Changes of other replicas are known after a second at the latest.
+type epoch struct {
+	changes uint64
+	second  int64
+}
+
+func currentEpoch(p Parts) epoch {
+	now := epoch{changes: p.Client.Changes()}
+	if p.Redis != nil {
+		now.second = time.Now().Unix()
+	}
+	return now
 }
 
 // publicHosts returns the host of the public URL, if there is one.

@@ -2,6 +2,8 @@ package transport
 
 import (
 	"context"
+	"maps"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -23,11 +25,23 @@ type Allowance struct {
 
 	made  atomic.Int64
 	stale atomic.Int64 // the longest time since a response expired
-	fresh atomic.Int64 // when the first response expires, in Unix nanoseconds; negative if one is not cached
 	began time.Time
 	// release stops the timer for Until. Calling it is optional, because the parent context ends
 	// with the request.
 	release context.CancelFunc
+
+	request *Allowance // of the client request, if this is a separate one
+
+	mu             sync.Mutex
+	parts          map[part]uint64 // the number of evictions when the first response was valid
+	fresh          time.Time       // when the first response expires
+	mustRevalidate bool
+}
+
+// part is the part of a response that comes from the cached responses of a host.
+type part struct {
+	cache *cache
+	host  string
 }
 
 // Spend counts a call, and reports whether it may be made.
@@ -51,26 +65,74 @@ func (a *Allowance) Stale() time.Duration { return time.Duration(a.stale.Load())
 
 // addStale records a stale response.
 func (a *Allowance) addStale(expired time.Duration) {
+	if a == nil {
+		return
+	}
+	a.MustRevalidate()
 	for before := a.stale.Load(); int64(expired) > before && !a.stale.CompareAndSwap(before, int64(expired)); before = a.stale.Load() {
 	}
 }
 
 // FreshUntil returns when the first of the responses expires in the cache. It is the zero time if one of
-// them is not cached, or if there are none.
-func (a *Allowance) FreshUntil() time.Time {
-	if at := a.fresh.Load(); at > 0 {
-		return time.Unix(0, at)
+// them is not cached or has been evicted since, if a load failed, or if there are none. A nil Allowance has
+// none.
+func (a *Allowance) FreshUntil(ctx context.Context) time.Time {
+	if a == nil {
+		return time.Time{}
 	}
-	return time.Time{}
+	a.mu.Lock()
+	parts, until := maps.Clone(a.parts), a.fresh
+	isFresh := len(parts) > 0 && !a.mustRevalidate
+	a.mu.Unlock()
+	for part, began := range parts {
+		isFresh = isFresh && part.cache.isCurrent(ctx, part.host, began)
+	}
+	if !isFresh {
+		return time.Time{}
+	}
+	return until
 }
 
-// addFresh records when a response expires; the zero time if it is not cached.
-func (a *Allowance) addFresh(until time.Time) {
-	at := int64(-1)
-	if !until.IsZero() {
-		at = until.UnixNano()
+// used records a response that expires at a time; the zero time if it is not cached. began is the number of
+// evictions when it was valid.
+func (a *Allowance) used(c *cache, host string, began uint64, expires time.Time) {
+	switch {
+	case a == nil:
+		return
+	case expires.IsZero():
+		a.MustRevalidate()
+		return
 	}
-	for before := a.fresh.Load(); (before == 0 || at < before) && !a.fresh.CompareAndSwap(before, at); before = a.fresh.Load() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.parts == nil {
+		a.parts, a.fresh = make(map[part]uint64), expires
+	}
+	of := part{c, host}
+	if before, ok := a.parts[of]; !ok || began < before {
+		a.parts[of] = began
+	}
+	a.fresh = earlier(a.fresh, expires)
+}
+
+// MustRevalidate records that clients must not use the response to the request without asking again,
+// because a part of it is not cached, or because a load failed.
+func (a *Allowance) MustRevalidate() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mustRevalidate = true
+}
+
+// Failed records that a load failed, so that clients must not use the response without asking again. With a
+// separate allowance, this also holds for the response to the client request. There it does not if the
+// record is missing, because a hidden one must look the same.
+func (a *Allowance) Failed(isMissing bool) {
+	a.MustRevalidate()
+	if a != nil && !isMissing {
+		a.request.MustRevalidate()
 	}
 }
 
@@ -90,7 +152,7 @@ func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 // allowance, because their number would reveal hidden records to its caller. They have an allowance
 // of the same size and deadline.
 func WithSeparateAllowance(ctx context.Context) context.Context {
-	aside := new(Allowance)
+	aside := &Allowance{request: AllowanceOf(ctx)}
 	if a := AllowanceOf(ctx); a != nil {
 		aside.Calls, aside.Until = a.Calls, a.Until
 		if a.Exceeded != nil { // only the request's own calls are reported

@@ -101,7 +101,7 @@ func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
 	found := false
 	if !r.Fresh {
 		if known, found = c.lookup(ctx, key, r, isShared); found && time.Now().Before(known.Expires) {
-			r.isFreshUntil(known.Expires)
+			r.Allowance.used(c, r.Host, began, known.Expires)
 			return known.response(), nil
 		}
 	}
@@ -111,24 +111,25 @@ func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
 		a.Free()
 		a = known.response()
 		a.IsStale = true
-		r.isFreshUntil(time.Time{})
-		if r.Allowance != nil {
-			r.Allowance.addStale(max(1, time.Since(known.Expires)))
-		}
+		r.Allowance.addStale(max(1, time.Since(known.Expires)))
 		return a, nil
 	case err == nil && a.Status == http.StatusOK && c.ttl(r.Kind) > 0:
-		a.decoded = func() { r.isFreshUntil(c.store(key, r, a, began, position, isShared)) }
+		a.decoded = func() { r.Allowance.used(c, r.Host, began, c.store(key, r, a, began, position, isShared)) }
 	default:
-		r.isFreshUntil(time.Time{})
+		r.Allowance.MustRevalidate()
 	}
 	return a, err
 }
 
-// isFreshUntil tells the client request when the response expires; the zero time if it is not cached.
-func (r *Request) isFreshUntil(until time.Time) {
-	if r.Allowance != nil {
-		r.Allowance.addFresh(until)
+// isCurrent reports whether nothing of a host has been evicted since there were so many evictions. It is
+// false if the evictions of other replicas are unknown.
+func (c *cache) isCurrent(ctx context.Context, host string, began uint64) bool {
+	if c.replicas != nil {
+		if _, isShared := c.sync(ctx, host); !isShared {
+			return false
+		}
 	}
+	return c.evicted.isValid(host, began, nil)
 }
 
 // isOutage reports whether a call failed because ClickFunnels is down. It is not if it refused the call.
@@ -193,7 +194,8 @@ func (c *cache) evict(ctx context.Context, host string, tags []string) {
 // when the response expires; the zero time if it was evicted.
 func (c *cache) store(key cacheKey, r *Request, a Response, began uint64, position Position, isShared bool) (expires time.Time) {
 	if !r.Fresh {
-		if known, ok := c.responses.Get(key); ok && time.Now().Before(known.Expires) && c.evicted.isValid(r.Host, known.began, known.Tags) {
+		known, ok := c.responses.Get(key)
+		if ok && known.began <= began && time.Now().Before(known.Expires) && c.evicted.isValid(r.Host, known.began, known.Tags) {
 			return known.Expires
 		}
 	}

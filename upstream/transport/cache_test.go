@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,13 +38,14 @@ func (c *numberedTransport) RoundTrip(*http.Request) (*http.Response, error) {
 type cacheTest struct {
 	*testing.T
 	*numberedTransport
-	cache *cache
+	cache     *cache
+	allowance *Allowance // of the requests; may be nil
 }
 
 func newCacheTest(t *testing.T, size uint64) *cacheTest {
 	t.Helper()
 	c := &numberedTransport{status: http.StatusOK}
-	return &cacheTest{t, c, newCache(&coalescer{retrier: newRetrier(Config{RoundTripper: c, CallTimeout: time.Minute}, nil)}, func(string) time.Duration { return 30 * time.Second }, 0, size, nil)}
+	return &cacheTest{T: t, numberedTransport: c, cache: newCache(&coalescer{retrier: newRetrier(Config{RoundTripper: c, CallTimeout: time.Minute}, nil)}, func(string) time.Duration { return 30 * time.Second }, 0, size, nil)}
 }
 
 // send returns the response's text. It fails if the header belongs to another response.
@@ -62,7 +64,7 @@ func (c *cacheTest) send(r *Request) string {
 }
 
 func (c *cacheTest) request(method, subdomain, path, who string) *Request {
-	return &Request{Method: method, URL: "https://" + subdomain + ".example.com/api" + path, Host: subdomain, Credential: NewCredential(who)}
+	return &Request{Method: method, URL: "https://" + subdomain + ".example.com/api" + path, Host: subdomain, Credential: NewCredential(who), Allowance: c.allowance}
 }
 
 func (c *cacheTest) want(subdomain, path, who, want string) {
@@ -195,4 +197,61 @@ func TestCacheMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d tags are kept", c.cache.evicted.tags)
 	}
 	c.want("acme", "/last", "me", "1003")
+}
+
+// TestFreshness checks until when clients may use a response: not if an eviction of its host came in between,
+// whichever of the calls has stored what.
+func TestFreshness(t *testing.T) {
+	for name, test := range map[string]struct {
+		between func(c *cacheTest) // between two calls of the request
+		fresh   bool
+	}{
+		"nothing":       {func(*cacheTest) {}, true},
+		"another host":  {func(c *cacheTest) { c.cache.evict(t.Context(), "books", nil) }, true},
+		"an eviction":   {func(c *cacheTest) { c.cache.evict(t.Context(), "acme", []string{"7"}) }, false},
+		"a failed load": {func(c *cacheTest) { c.allowance.Failed(true) }, false},
+		"a check that failed": {func(c *cacheTest) {
+			AllowanceOf(WithSeparateAllowance(WithAllowance(t.Context(), c.allowance))).Failed(false)
+		}, false},
+		"a missing owner": {func(c *cacheTest) {
+			AllowanceOf(WithSeparateAllowance(WithAllowance(t.Context(), c.allowance))).Failed(true)
+		}, true},
+		"lost replicas": {func(c *cacheTest) { c.cache.replicas = new(lostReplicas) }, false},
+	} {
+		c := newCacheTest(t, 1<<20)
+		c.allowance = new(Allowance)
+		c.want("acme", "/a", "me", "1")
+		test.between(c)
+		c.want("acme", "/b", "me", "2")
+		if until := c.allowance.FreshUntil(t.Context()); until.IsZero() == test.fresh {
+			t.Errorf("%s: fresh until %s", name, until)
+		}
+	}
+}
+
+type lostReplicas struct{ fakeReplicas }
+
+func (*lostReplicas) Evictions(context.Context, string, Position) ([]Eviction, bool, error) {
+	return nil, false, io.ErrUnexpectedEOF
+}
+
+// TestEvictedResponseIsNotFresh evicts the response of a call in flight. A later call stores a newer one before
+// it ends.
+func TestEvictedResponseIsNotFresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCacheTest(t, 1<<20)
+		goOn := make(chan struct{})
+		c.wait = goOn
+		var wait sync.WaitGroup
+		old := &cacheTest{T: t, numberedTransport: c.numberedTransport, cache: c.cache, allowance: new(Allowance)}
+		wait.Go(func() { old.want("acme", "/a", "me", "1") })
+		synctest.Wait()
+		c.cache.evict(t.Context(), "acme", nil)
+		c.want("acme", "/a", "me", "2")
+		close(goOn)
+		wait.Wait()
+		if until := old.allowance.FreshUntil(t.Context()); !until.IsZero() {
+			t.Errorf("fresh until %s", until)
+		}
+	})
 }

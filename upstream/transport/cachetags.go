@@ -18,7 +18,7 @@ type CacheTags struct {
 const (
 	// AnyChange is the tag of a response that every change of its host can change.
 	AnyChange = "any"
-	// maxCacheTags limits the tags of one response: CloudFront and Google's Cloud CDN keep 50.
+	// maxCacheTags limits the tags of one response: CloudFront keeps 50.
 	maxCacheTags = 50
 )
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -21,6 +22,7 @@ import (
 type coalescer struct {
 	retrier *retrier
 	group   flight.Group[flightKey, result]
+	changes atomic.Uint64 // how often forget was called
 }
 
 type flightKey struct {
@@ -82,5 +84,8 @@ func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
 	return made.response, made.err
 }
 
-// forget stops new callers from joining the calls whose keys match.
-func (c *coalescer) forget(match func(flightKey) bool) { c.group.Forget(match) }
+// forget stops new callers from joining the calls whose keys match, because something has changed.
+func (c *coalescer) forget(match func(flightKey) bool) {
+	c.changes.Add(1)
+	c.group.Forget(match)
+}

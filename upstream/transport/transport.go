@@ -95,6 +95,10 @@ func (t *Transport) Evict(ctx context.Context, host string, tags []string) {
 	t.cache.evict(ctx, host, tags)
 }
 
+// Changes returns a number that grows with each write and each eviction that this server knows of. Data
+// that was read before it grew can be out of date.
+func (t *Transport) Changes() uint64 { return t.coalescer.changes.Load() }
+
 // AllowRetry reports whether the caller itself may repeat a call, and takes that from the host's
 // retry budget.
 func (t *Transport) AllowRetry(r *Request) bool { return t.retrier.allowRetry(r) }
