@@ -17,8 +17,8 @@ import (
 // coalescer shares one call among identical GETs in flight, across client requests. GETs are
 // identical if they have the same credential and URL, so a response never reaches another
 // credential. Finished calls are not remembered. A write ends the sharing of earlier calls of its
-// credential. Each caller can cancel without affecting the others; the call is cancelled when the
-// last one does.
+// credential, and of its host. Each caller can cancel without affecting the others; the call is
+// cancelled when the last one does.
 type coalescer struct {
 	retrier *retrier
 	group   flight.Group[flightKey, result]
@@ -46,8 +46,9 @@ func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
 	}
 	if r.Method != http.MethodGet {
 		// A read that begins after a write must not join an earlier call.
-		c.forget(func(key flightKey) bool { return key.credential == r.Credential })
-		defer c.forget(func(key flightKey) bool { return key.credential == r.Credential })
+		isOlder := func(key flightKey) bool { return key.credential == r.Credential || key.host == r.Host }
+		c.forget(isOlder)
+		defer c.forget(isOlder)
 		deadline, _ := ctx.Deadline()
 		return c.retrier.do(ctx, r, func() time.Time { return deadline })
 	}

@@ -154,15 +154,18 @@ func TestSharedCallTimesOut(t *testing.T) {
 }
 
 // TestReadsAfterWriteJoinNoEarlierCall starts reads before, during and after a write. None joins a
-// call from before the write. Other credentials keep sharing calls.
+// call from before the write, on its host or with its credential. Others keep sharing calls.
 func TestReadsAfterWriteJoinNoEarlierCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &heldCalls{release: make(chan struct{})}
 		c := &coalescer{retrier: newRetrier(Config{RoundTripper: next, CallTimeout: 10 * time.Second, MaxBody: 1000}, nil)}
 		var wait sync.WaitGroup
-		calls := func(method, who string, want int) {
+		calls := func(method, who, host string, want int) {
+			t.Helper()
 			wait.Go(func() {
-				if _, err := c.do(t.Context(), newRequest(method, "/", who)); err != nil {
+				r := newRequest(method, "/"+host, who)
+				r.Host = host
+				if _, err := c.do(t.Context(), r); err != nil {
 					t.Error(err)
 				}
 			})
@@ -173,20 +176,24 @@ func TestReadsAfterWriteJoinNoEarlierCall(t *testing.T) {
 				t.Errorf("%d calls, want %d", next.calls, want)
 			}
 		}
-		calls(http.MethodGet, "me", 1)
-		calls(http.MethodGet, "you", 2)
-		calls(http.MethodGet, "me", 2)
-		calls(http.MethodPost, "me", 3)
-		calls(http.MethodGet, "me", 4)
-		calls(http.MethodGet, "you", 4)
+		calls(http.MethodGet, "me", "acme", 1)
+		calls(http.MethodGet, "me", "acme", 1)
+		calls(http.MethodGet, "you", "acme", 2)
+		calls(http.MethodGet, "me", "books", 3)
+		calls(http.MethodGet, "you", "books", 4)
+		calls(http.MethodPost, "me", "acme", 5)
+		calls(http.MethodGet, "me", "acme", 6)
+		calls(http.MethodGet, "you", "acme", 7)
+		calls(http.MethodGet, "me", "books", 8)
+		calls(http.MethodGet, "you", "books", 8)
 		before := next.release
 		next.mu.Lock()
 		next.release = make(chan struct{}) // later calls last longer
 		next.mu.Unlock()
-		calls(http.MethodGet, "me", 4)
+		calls(http.MethodGet, "me", "acme", 8)
 		close(before)
 		synctest.Wait()
-		calls(http.MethodGet, "me", 5)
+		calls(http.MethodGet, "me", "acme", 9)
 		close(next.release)
 		wait.Wait()
 		if kept := flights(c); kept != 0 {
