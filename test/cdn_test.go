@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -203,7 +204,11 @@ func TestChangesWhileAnOperationRuns(t *testing.T) {
 // TestIncompleteResponsesAreNotPublic makes the checks of owners fail, which hides records of a scoped client.
 func TestIncompleteResponsesAreNotPublic(t *testing.T) {
 	t.Parallel()
-	const invoices = `{ workspace(id: "101") { orderInvoices(first: 2) { nodes { rawId publicId } } } }`
+	const (
+		invoices = `{ workspace(id: "101") { orderInvoices(first: 2) { nodes { rawId publicId } } } }`
+		prices   = `{ workspace(id: "101") { products(first: 1) { nodes { prices(first: 2) { nodes { rawId } } } } } }` // of variants of products
+	)
+	product := regexp.MustCompile(`^/products/\d+$`)
 	for name, test := range map[string]struct {
 		fail    func(w http.ResponseWriter, r *http.Request)
 		headers []string
@@ -213,7 +218,7 @@ func TestIncompleteResponsesAreNotPublic(t *testing.T) {
 	} {
 		var fails atomic.Bool
 		l := newLiveWith(t, "workspaces: [101]", withCDN(time.Hour), withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
-			isOwner := path == "/workspaces/101/orders" || strings.HasPrefix(path, "/orders/5")
+			isOwner := path == "/workspaces/101/orders" || strings.HasPrefix(path, "/orders/5") || product.MatchString(path) || path == "/workspaces/101/products" && r.URL.Query().Has("filter[id]")
 			if isOwner && fails.Load() {
 				test.fail(w, r)
 			}
@@ -222,15 +227,15 @@ func TestIncompleteResponsesAreNotPublic(t *testing.T) {
 		whole, _ := l.get(t, l.key, invoices)
 		_, public, _ := strings.Cut(whole, `"publicId":"`)
 		public, _, _ = strings.Cut(public, `"`)
-		for _, query := range []string{invoices, `{ workspace(id: "101") { orderInvoices(first: 5, filter: { ids: ["` + public + `"] }) { nodes { rawId } } } }`} {
+		for _, query := range []string{invoices, prices, `{ workspace(id: "101") { orderInvoices(first: 5, filter: { ids: ["` + public + `"] }) { nodes { rawId } } } }`} {
 			fails.Store(true)
 			body, header := l.get(t, l.key, query, append(test.headers, "Cache-Control: no-cache")...)
 			fails.Store(false)
 			right, _ := l.get(t, l.key, query, "Cache-Control: no-cache")
-			if !strings.Contains(right, `"rawId"`) {
-				t.Fatalf("%s: %s", name, right)
+			if !strings.Contains(right, `"rawId"`) || body == right {
+				t.Fatalf("%s: %s, %s", name, body, right)
 			}
-			if body != right && strings.HasPrefix(header.Get("Cache-Control"), "public") {
+			if strings.HasPrefix(header.Get("Cache-Control"), "public") {
 				t.Errorf("%s: %s is public, but the response is %s", name, body, right)
 			}
 		}
@@ -241,7 +246,13 @@ func TestIncompleteResponsesAreNotPublic(t *testing.T) {
 // of responses: neither their tags nor a lifetime may show them.
 func TestHiddenRecordsInHeaders(t *testing.T) {
 	t.Parallel()
-	l := newLiveWith(t, "workspaces: [101]", withCDN(time.Hour), withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
+	l := newLiveWith(t, "workspaces: [101]", withCDN(time.Hour), withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		if id := r.URL.Query().Get("filter[id]"); strings.HasPrefix(path, "/workspaces/101/") && id != "" {
+			_, _ = w.Write([]byte(map[string]string{
+				"777 contacts": `[{"id": 777, "workspace_id": 102}]`, "777 invoices": `[{"id": 777, "order_id": 50027}]`, "778 contacts": `[]`, "778 invoices": `[]`,
+			}[id+" "+path[strings.LastIndex(path, "/")+1:]]))
+			return true
+		}
 		body, ok := map[string]string{
 			"/workspaces/101/orders/invoices": `[{"id": 1, "order_id": 50001}, {"id": 777, "order_id": 50027}]`,
 			"/contacts/hidden":                `{"id": 777, "public_id": "hidden", "workspace_id": 102}`,
@@ -263,10 +274,12 @@ func TestHiddenRecordsInHeaders(t *testing.T) {
 			header.Del("X-Request-Id")
 			return body, header
 		}
-		hidden, hiddenHeader := ask("hidden")
-		missing, missingHeader := ask("missing")
-		if hidden != missing || !reflect.DeepEqual(hiddenHeader, missingHeader) {
-			t.Errorf("%s: %s %v of a hidden record, %s %v of a missing one", list, hidden, hiddenHeader, missing, missingHeader)
+		for _, ids := range [][2]string{{"hidden", "missing"}, {"777", "778"}} {
+			hidden, hiddenHeader := ask(ids[0])
+			missing, missingHeader := ask(ids[1])
+			if hidden != missing || !reflect.DeepEqual(hiddenHeader, missingHeader) {
+				t.Errorf("%s: %s %v of a hidden record, %s %v of a missing one", list, hidden, hiddenHeader, missing, missingHeader)
+			}
 		}
 	}
 }

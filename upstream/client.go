@@ -123,7 +123,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 		transport.AllowanceOf(ctx).Failed(errors.Is(err, NotFound))
 		return next, err
 	}
-	tagList(ctx, subdomain, of)
+	tagList(ctx, c, subdomain, of)
 	return next, nil
 }
 

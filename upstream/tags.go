@@ -62,15 +62,27 @@ func (r *Row) addTags(tags []string) []string {
 
 // tagList adds the tags of a response to those of the client request, except for the tags of its records:
 // see [tagRecords].
-func tagList(ctx context.Context, subdomain string, of content) {
+func tagList(ctx context.Context, c *Client, subdomain string, of content) {
 	a := transport.AllowanceOf(ctx)
-	switch {
-	case a == nil || a.CacheTags == nil:
-	case of.typ == nil || of.typ.kind == "" || of.dependsOnAll:
+	if a == nil || a.CacheTags == nil {
+		return
+	}
+	if of.typ == nil || of.typ.kind == "" || of.dependsOnAll {
 		a.CacheTags.Add(subdomain, transport.AnyChange)
-	case of.listOf != nil:
+		return
+	}
+	if of.listOf != nil {
 		a.CacheTags.Add(subdomain, of.typ.kind.Plural())
 	}
+	if c.Scoped() && !of.typ.isChecked(of.typ.naming) { // also without rows, which can be hidden
+		a.CacheTags.Add(subdomain, transport.AnyChange)
+	}
+}
+
+// isChecked reports whether rows of the type name their workspace or team, so that the check of the scope is
+// certain. n is how a row names it.
+func (t *RowType) isChecked(n naming) bool {
+	return n == namedAlways || t.kind == KindTeam || t.kind == KindWorkspace
 }
 
 // tagRecords adds the tags of records to those of the client request.
@@ -90,9 +102,9 @@ func tagRecords[T any, P keyed[T]](ctx context.Context, c *Client, subdomain str
 // of the id of a record that does not name its workspace or team, because the record can turn out to be hidden.
 func (r *Row) addCacheTags(tags []string, n naming, scoped bool) []string {
 	t, id := r.layout.typ, r.RawID()
-	switch isChecked := n == namedAlways || t.kind == KindTeam || t.kind == KindWorkspace; {
+	switch {
 	case t.kind == "" || !isTag(id): // a part of a record
-	case scoped && !isChecked:
+	case scoped && !t.isChecked(n):
 		tags = append(tags, transport.AnyChange)
 	default:
 		tags = append(tags, id)

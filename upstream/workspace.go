@@ -63,10 +63,14 @@ func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any)
 			return nil, err
 		}
 	}
+	before, _ := c.workspaceHosts.get(workspaceHostKey{c.credential, id})
 	w, _, err := writeRecord[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
 	if err == nil {
-		c.transport.Evict(ctx, c.template.host(w.Subdomain()), nil) // its records embed it
 		c.rememberAll(w)
+		before.WorkspaceID = w.RawID()
+	}
+	for _, subdomain := range c.workspaceHosts.subdomains(before.WorkspaceID) { // its records embed it, also if the outcome is unknown
+		c.transport.Evict(ctx, c.template.host(subdomain), nil)
 	}
 	return w, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,14 +49,35 @@ type workspaceHost struct {
 // used entries. Eviction by frequency would drop new entries, which are about to be used.
 type workspaceHosts struct {
 	known *lru.Cache[workspaceHostKey, workspaceHost]
+	// names are the subdomains that any credential has found, by the raw ids of workspaces. After a
+	// change, some credentials know the old one.
+	names *lru.Cache[string, []string]
 }
+
+// maxNames is how many subdomains of a workspace are remembered.
+const maxNames = 3
 
 func newWorkspaceHosts(size int) workspaceHosts {
 	known, err := lru.New[workspaceHostKey, workspaceHost](size)
 	if err != nil {
 		panic(err) // fails only for a size below 1
 	}
-	return workspaceHosts{known}
+	names, err := lru.New[string, []string](size)
+	if err != nil {
+		panic(err)
+	}
+	return workspaceHosts{known, names}
+}
+
+// subdomains returns the subdomains of a workspace that any credential has found, and the given ones.
+func (p workspaceHosts) subdomains(workspace string, given ...string) []string {
+	names, _ := p.names.Get(workspace)
+	for _, name := range names {
+		if !slices.Contains(given, name) {
+			given = append(given, name)
+		}
+	}
+	return given
 }
 
 func (p workspaceHosts) get(key workspaceHostKey) (Place, bool) {
@@ -96,8 +118,18 @@ func (c *Client) Changed(ctx context.Context, workspace string, change Change) e
 	if err != nil {
 		return err
 	}
-	c.transport.Evict(ctx, c.template.host(p.Subdomain), change.tags())
+	for _, subdomain := range c.workspaceHosts.subdomains(workspace, p.Subdomain) {
+		c.transport.Evict(ctx, c.template.host(subdomain), change.tags())
+	}
 	return nil
+}
+
+// ChangedElsewhere makes later reads of a workspace, given by its raw id, join no earlier ones: another replica
+// has processed a change. The cache finds its evictions by itself.
+func (c *Client) ChangedElsewhere(workspace string) {
+	for _, subdomain := range c.workspaceHosts.subdomains(workspace, "") {
+		c.transport.EndSharing(c.template.host(subdomain))
+	}
 }
 
 // Evict drops the cached responses of a host, for all tokens and on all replicas. The tags are raw ids of
@@ -117,6 +149,10 @@ func (c *Client) Changes() uint64 { return c.transport.Changes() }
 
 // rememberPlace remembers a place by the ids of its workspace.
 func (c *Client) rememberPlace(place Place, ids ...string) {
+	if names, _ := c.workspaceHosts.names.Get(place.WorkspaceID); !slices.Contains(names, place.Subdomain) {
+		names = append(slices.Clone(names), place.Subdomain)
+		c.workspaceHosts.names.Add(place.WorkspaceID, names[max(0, len(names)-maxNames):])
+	}
 	for _, id := range ids {
 		if known, ok := c.workspaceHosts.get(workspaceHostKey{c.credential, id}); ok && known == place {
 			continue // keep the expiry of the known entry

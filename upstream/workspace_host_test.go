@@ -139,6 +139,36 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 	}
 }
 
+// TestChangesAfterARename changes a record of a renamed workspace. The token of the webhook knows the old
+// subdomain, and another one has cached the record under the new one.
+func TestChangesAfterARename(t *testing.T) {
+	workspace := func(subdomain string) step {
+		return step{Status: 200, Body: `{"id":101,"team_id":11,"name":"x","subdomain":"` + subdomain + `"}`}
+	}
+	hook, s := scriptedClient(t, Config{Transport: transport.Config{CacheTTL: time.Hour}}, workspace("old"), workspace("new"))
+	client := hook.WithToken("another")
+	for _, c := range []*Client{hook, client} {
+		if _, err := c.Workspace(t.Context(), "101"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const renamed = "new.myclickfunnels.com"
+	s.Play(renamed, step{Status: 200, Body: `{"id":7,"workspace_id":101}`})
+	for n, change := range []func(){func() {}, func() {}, func() {
+		if err := hook.Changed(t.Context(), "101", Change{Kind: KindContact, ID: "7", IsUpdate: true}); err != nil {
+			t.Error(err)
+		}
+	}} {
+		change()
+		if _, err := client.Contact(t.Context(), Place{WorkspaceID: "101"}, "7"); err != nil {
+			t.Fatal(err)
+		}
+		if calls, want := len(s.Calls(renamed)), []int{1, 1, 2}[n]; calls != want {
+			t.Errorf("%d calls after read %d, want %d", calls, n+1, want)
+		}
+	}
+}
+
 // TestRenameLookUpRunsOncePerRequest requests many missing records. One look-up shows that the
 // workspace has not been renamed.
 func TestRenameLookUpRunsOncePerRequest(t *testing.T) {

@@ -35,8 +35,9 @@ type Demo struct {
 	cfg   config.Config
 	parts Parts
 	// events are the events of the simulated API.
-	events *Events
-	oauth  *demo.OAuth // nil without a public URL
+	events   *Events
+	received chan received
+	oauth    *demo.OAuth // nil without a public URL
 
 	resetting sync.Mutex
 	current   atomic.Pointer[demoRun]
@@ -53,12 +54,14 @@ type demoRun struct {
 
 // NewDemo returns a demo that lasts until the context ends.
 func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
-	d := &Demo{ctx: ctx, cfg: cfg, parts: p, events: newEvents(ctx, nil, func(string) (hook webhooks.Webhook, ok bool) { return hook, true })}
+	d := &Demo{ctx: ctx, cfg: cfg, parts: p, received: make(chan received, maxReceived)}
+	d.events = newEvents(ctx, nil, func(string) (hook webhooks.Webhook, ok bool) { return hook, true }, func() *upstream.Client { return d.current.Load().client })
 	if cfg.PublicURL != "" {
 		if err := d.offerSignIn(); err != nil {
 			return nil, err
 		}
 	}
+	go d.handleReceived()
 	return d, d.start() //nolint:contextcheck // the server's
 }
 
@@ -131,7 +134,7 @@ func (d *Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Stats returns the statistics of the demo's client.
 func (d *Demo) Stats() transport.Stats { return d.current.Load().client.Stats() }
 
-// serveAPI starts the simulated API on a free loopback port. Its webhooks go to subscribers directly.
+// serveAPI starts the simulated API on a free loopback port. Its webhooks need no endpoint.
 func (d *Demo) serveAPI(ctx context.Context) (address string, shut func(), err error) {
 	var faults demo.Faults
 	if d.cfg.DemoFaults != "" {
@@ -147,13 +150,38 @@ func (d *Demo) serveAPI(ctx context.Context) (address string, shut func(), err e
 	return serveSeparately(ctx, "127.0.0.1:0", demo.Unreliable(api, d.cfg.DemoLatency, faults))
 }
 
-// receive handles a webhook of the simulated API. A write has dropped the cached responses already.
+// receive takes a webhook of the simulated API, which is locked meanwhile.
 func (d *Demo) receive(workspace int64, body []byte) {
-	event, err := webhooks.Parse(body, strconv.FormatInt(workspace, 10))
-	if err == nil {
-		err = d.events.feed.Publish(d.ctx, event)
+	select {
+	case d.received <- received{strconv.FormatInt(workspace, 10), body}:
+	default:
+		slog.Error("an event of the simulated API was lost: there are too many")
 	}
-	if err != nil {
-		slog.Error("an event of the simulated API was lost", "error", err)
+}
+
+// received is a webhook of the simulated API.
+type received struct {
+	workspace string
+	body      []byte
+}
+
+// maxReceived is how many webhooks of the simulated API can wait.
+const maxReceived = 10_000
+
+// handleReceived handles the webhooks of the simulated API in their order, until the context ends.
+func (d *Demo) handleReceived() {
+	for {
+		select {
+		case <-d.ctx.Done():
+			return
+		case r := <-d.received:
+			event, err := webhooks.Parse(r.body, r.workspace)
+			if err == nil && d.events.handle(d.ctx, webhooks.Webhook{Workspace: r.workspace, Token: demo.Token}, event) != nil {
+				err = d.events.feed.Publish(d.ctx, event) // simulated faults can hide where the workspace is
+			}
+			if err != nil {
+				slog.Error("an event of the simulated API was lost", "error", err)
+			}
+		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 // Events receives the events of webhooks, and gives them to subscriptions. It is safe for concurrent use.
 type Events struct {
-	client *upstream.Client
+	client func() *upstream.Client
 	feed   *webhooks.Feed
 	// find returns a webhook of a workspace. The server gets no events of other workspaces.
 	find func(workspace string) (webhooks.Webhook, bool)
@@ -33,24 +33,25 @@ var errNoWebhook = errors.New("this server gets no events of this workspace: lis
 // NewEvents returns the events of the webhooks of an access file, if the gate has one. Until the context
 // ends, it shares them with other replicas, and looks for missed ones at ClickFunnels. replicas may be nil.
 func NewEvents(ctx context.Context, gate access.Gate, client *upstream.Client, replicas *redis.Client) *Events {
+	theClient := func() *upstream.Client { return client }
 	clients, ok := gate.(*access.Clients)
 	if !ok {
-		return newEvents(ctx, nil, func(string) (hook webhooks.Webhook, ok bool) { return hook, false })
+		return newEvents(ctx, nil, func(string) (hook webhooks.Webhook, ok bool) { return hook, false }, theClient)
 	}
 	var shared webhooks.Shared
 	if replicas != nil {
 		shared = replicas.Events()
 	}
-	s := newEvents(ctx, shared, clients.WebhookOf)
-	s.client = client
+	s := newEvents(ctx, shared, clients.WebhookOf, theClient)
 	missed := &webhooks.Missed{Feed: s.feed, Hooks: clients.Webhooks, Client: client, Handle: s.handle}
 	go missed.Run(ctx)
 	return s
 }
 
-func newEvents(ctx context.Context, shared webhooks.Shared, find func(workspace string) (webhooks.Webhook, bool)) *Events {
+func newEvents(ctx context.Context, shared webhooks.Shared, find func(workspace string) (webhooks.Webhook, bool), client func() *upstream.Client) *Events {
 	s := &Events{
-		feed: webhooks.NewFeed(ctx, shared, find), find: find,
+		client: client, find: find,
+		feed:       webhooks.NewFeed(ctx, shared, find, func(hook webhooks.Webhook) { client().WithToken(hook.Token).ChangedElsewhere(hook.Workspace) }),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "funnelgraph_webhooks_total", Help: "Webhooks of ClickFunnels by the status of the response."}, []string{"status"}),
 		missed:     prometheus.NewCounter(prometheus.CounterOpts{Name: "funnelgraph_events_missed_total", Help: "Events that no webhook brought, found in the list of events."}),
 	}
@@ -76,7 +77,7 @@ func (s *Events) receiver(clients *access.Clients, maxBody int64) *webhooks.Rece
 func (s *Events) handle(ctx context.Context, hook webhooks.Webhook, e webhooks.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
-	if err := s.client.WithToken(hook.Token).Changed(ctx, hook.Workspace, changeOf(e)); err != nil {
+	if err := s.client().WithToken(hook.Token).Changed(ctx, hook.Workspace, changeOf(e)); err != nil {
 		return err
 	}
 	if e.Late {

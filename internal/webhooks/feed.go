@@ -51,6 +51,8 @@ type Feed struct {
 	shared Shared
 	// find returns a webhook of a workspace. Its token encrypts the events of the workspace.
 	find func(workspace string) (Webhook, bool)
+	// arrived, if not nil, is called before subscribers get an event that a replica has processed.
+	arrived func(Webhook)
 
 	mu sync.Mutex
 	// unshared are the ids of events that other replicas do not have.
@@ -65,9 +67,10 @@ type Feed struct {
 const maxUnshared = 10_000
 
 // NewFeed returns a feed. shared is nil for one process alone. It begins with the events that replicas
-// still keep, and follows the shared state until the context ends.
-func NewFeed(ctx context.Context, shared Shared, find func(workspace string) (Webhook, bool)) *Feed {
-	f := &Feed{log: NewLog(), shared: shared, find: find, unshared: make(map[string]bool)}
+// still keep, and follows the shared state until the context ends. find returns a webhook of a workspace.
+// arrived, if not nil, is called before subscribers get an event of the shared state.
+func NewFeed(ctx context.Context, shared Shared, find func(workspace string) (Webhook, bool), arrived func(Webhook)) *Feed {
+	f := &Feed{log: NewLog(), shared: shared, find: find, arrived: arrived, unshared: make(map[string]bool)}
 	if shared != nil {
 		go f.follow(ctx, f.load(ctx))
 	}
@@ -216,6 +219,9 @@ func (f *Feed) take(entries []Entry) (position string) {
 			slog.Warn("an event of another replica cannot be read: subscribers are told to load what they show", "webhook", hook.Name)
 			f.log.Drop(entry.Workspace)
 			continue
+		}
+		if f.arrived != nil {
+			f.arrived(hook)
 		}
 		f.mu.Lock()
 		wasUnshared := f.unshared[entry.ID]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,7 +160,8 @@ func TestReplicasHaveTheSameOrder(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		shared := newSharedLog()
-		a, b := NewFeed(ctx, shared, hookOf), NewFeed(ctx, shared, hookOf)
+		var arrived atomic.Int64
+		a, b := NewFeed(ctx, shared, hookOf, nil), NewFeed(ctx, shared, hookOf, func(Webhook) { arrived.Add(1) })
 		onA, onB := followFeed(t, a, ""), followFeed(t, b, "")
 		for n := range 100 {
 			publish(t, []*Feed{a, b}[n%2], n)
@@ -169,7 +171,10 @@ func TestReplicasHaveTheSameOrder(t *testing.T) {
 		if second := idsOf(t, onB, 100); fmt.Sprint(first) != fmt.Sprint(second) {
 			t.Errorf("%v\n%v", first, second)
 		}
-		c := NewFeed(ctx, shared, hookOf)
+		if n := arrived.Load(); n != 100 {
+			t.Errorf("%d events arrived, want 100", n)
+		}
+		c := NewFeed(ctx, shared, hookOf, nil)
 		if rest := idsOf(t, followFeed(t, c, first[40]), 59); fmt.Sprint(rest) != fmt.Sprint(first[41:]) {
 			t.Errorf("%v\n%v", rest, first[41:])
 		}
@@ -190,7 +195,7 @@ func TestFeedsWithoutSharedState(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		shared := newSharedLog()
-		a, b := NewFeed(ctx, shared, hookOf), NewFeed(ctx, shared, hookOf)
+		a, b := NewFeed(ctx, shared, hookOf, nil), NewFeed(ctx, shared, hookOf, nil)
 		onA, onB := followFeed(t, a, ""), followFeed(t, b, "")
 		publish(t, a, 0)
 		_, _ = idsOf(t, onA, 1), idsOf(t, onB, 1)
@@ -234,7 +239,7 @@ func TestFeedThatStartsAlone(t *testing.T) {
 		defer cancel()
 		shared := newSharedLog()
 		shared.set(true)
-		f := NewFeed(ctx, shared, hookOf)
+		f := NewFeed(ctx, shared, hookOf, nil)
 		follower := followFeed(t, f, "")
 		publish(t, f, 1)
 		if ids := idsOf(t, follower, 1); ids[0] != event("101", 1).ID {
@@ -267,7 +272,7 @@ func TestFeedThatStartsDuringEvents(t *testing.T) {
 		publish(t, &Feed{log: NewLog(), shared: shared, find: hookOf, unshared: make(map[string]bool)}, 1)
 		publish(t, &Feed{log: NewLog(), shared: shared, find: hookOf, unshared: make(map[string]bool)}, 2)
 		began := time.Now()
-		f := NewFeed(ctx, busyLog{shared}, hookOf)
+		f := NewFeed(ctx, busyLog{shared}, hookOf, nil)
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("it begins after %s", took)
 		}
@@ -283,7 +288,7 @@ func TestGapsEndFollowers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		shared := newSharedLog()
-		f := NewFeed(ctx, shared, hookOf)
+		f := NewFeed(ctx, shared, hookOf, nil)
 		follower := followFeed(t, f, "")
 		publish(t, f, 0)
 		_ = idsOf(t, follower, 1)
@@ -324,7 +329,7 @@ func TestForeignEntriesEndFollowers(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				shared := newSharedLog()
-				f := NewFeed(ctx, shared, hookOf)
+				f := NewFeed(ctx, shared, hookOf, nil)
 				follower := followFeed(t, f, "")
 				publish(t, f, 2)
 				if ids := idsOf(t, follower, 1); ids[0] != event("101", 2).ID {

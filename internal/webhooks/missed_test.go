@@ -103,7 +103,7 @@ func TestMissedEventsAreFound(t *testing.T) {
 	for n := 1; n <= 30; n++ {
 		l.add(n, time.Hour)
 	}
-	feed := NewFeed(t.Context(), nil, hookOf)
+	feed := NewFeed(t.Context(), nil, hookOf, nil)
 	m := walker(t, l, feed)
 	follower := followFeed(t, feed, "")
 	m.walkAll(t.Context()) // only finds the end
@@ -180,7 +180,7 @@ func TestOneReplicaWalks(t *testing.T) {
 	shared := newSharedLog()
 	var replicas []*Missed
 	for range 3 {
-		replicas = append(replicas, walker(t, l, NewFeed(t.Context(), shared, hookOf)))
+		replicas = append(replicas, walker(t, l, NewFeed(t.Context(), shared, hookOf, nil)))
 	}
 	for _, m := range replicas {
 		m.walkAll(t.Context())
@@ -215,7 +215,7 @@ func TestOneReplicaWalks(t *testing.T) {
 func TestReplicasThatStartTogether(t *testing.T) {
 	l := &listed{events: map[int]time.Time{1: time.Now().Add(-time.Hour)}, last: 1}
 	shared := newSharedLog()
-	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf)), walker(t, l, NewFeed(t.Context(), shared, hookOf))
+	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf, nil)), walker(t, l, NewFeed(t.Context(), shared, hookOf, nil))
 	if _, ok, err := shared.Lock(t.Context(), "101"); !ok || err != nil { // as if a walked
 		t.Fatal(ok, err)
 	}
@@ -245,7 +245,7 @@ func TestReplicasThatStartTogether(t *testing.T) {
 func TestLostEntriesAreShared(t *testing.T) {
 	l := &listed{events: map[int]time.Time{1: time.Now().Add(-time.Hour)}, last: 1}
 	shared := newSharedLog()
-	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf)), walker(t, l, NewFeed(t.Context(), shared, hookOf))
+	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf, nil)), walker(t, l, NewFeed(t.Context(), shared, hookOf, nil))
 	a.walkAll(t.Context())
 	follower, onA := followFeed(t, b.Feed, ""), followFeed(t, a.Feed, "")
 	l.add(2, 0)
@@ -264,7 +264,7 @@ func TestLostEntriesAreShared(t *testing.T) {
 func TestLongListsAreWalked(t *testing.T) {
 	l := &listed{events: make(map[int]time.Time)}
 	l.add(1, time.Hour)
-	m := walker(t, l, NewFeed(t.Context(), nil, hookOf))
+	m := walker(t, l, NewFeed(t.Context(), nil, hookOf, nil))
 	m.walkAll(t.Context())
 	const missed = maxPages*20 + 100
 	for n := range missed {
@@ -288,7 +288,7 @@ func TestLongListsAreWalked(t *testing.T) {
 func TestUnknownCursors(t *testing.T) {
 	l := &listed{events: map[int]time.Time{1: time.Now().Add(-time.Hour)}, last: 1}
 	shared := newSharedLog()
-	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf)), walker(t, l, NewFeed(t.Context(), shared, hookOf))
+	a, b := walker(t, l, NewFeed(t.Context(), shared, hookOf, nil)), walker(t, l, NewFeed(t.Context(), shared, hookOf, nil))
 	a.walkAll(t.Context())
 	follower := followFeed(t, b.Feed, "")
 	l.add(2, 0)

@@ -128,11 +128,11 @@ func (a *Allowance) MustRevalidate() {
 
 // Failed records that a load failed, so that clients must not use the response without asking again. With a
 // separate allowance, this also holds for the response to the client request. There it does not if the
-// record is missing, because a hidden one must look the same.
+// record is missing, because a hidden one must look the same. A refusal tells nothing about hidden records.
 func (a *Allowance) Failed(isMissing bool) {
 	a.MustRevalidate()
 	if a != nil && !isMissing {
-		a.request.MustRevalidate()
+		a.request.Failed(false)
 	}
 }
 

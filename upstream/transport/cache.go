@@ -89,7 +89,7 @@ func newCache(next *coalescer, ttl func(kind string) time.Duration, stale time.D
 func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
 	if r.Method != http.MethodGet {
 		a, err := c.next.do(ctx, r)
-		if isRefused := a.Status >= 400 && a.Status < 500; a.Uncertain || err == nil && !isRefused { // else nothing has changed
+		if mayHaveChanged(a, err) {
 			c.evict(ctx, r.Host, r.changes(a, err))
 		}
 		return a, err
@@ -180,6 +180,7 @@ func (c *cache) forget(host string) {
 // evict evicts the responses of a host with one of the tags, or all if tags is nil.
 func (c *cache) evict(ctx context.Context, host string, tags []string) {
 	c.forget(host)
+	defer c.forget(host) // once more, for reads that began before the eviction was known
 	var at Position
 	isShared := true
 	if c.replicas != nil {

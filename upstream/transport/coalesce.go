@@ -22,7 +22,7 @@ import (
 type coalescer struct {
 	retrier *retrier
 	group   flight.Group[flightKey, result]
-	changes atomic.Uint64 // how often forget was called
+	changes atomic.Uint64 // the number of calls of forget
 }
 
 type flightKey struct {
@@ -45,12 +45,7 @@ func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
 		return Response{}, ErrOverBudget
 	}
 	if r.Method != http.MethodGet {
-		// A read that begins after a write must not join an earlier call.
-		isOlder := func(key flightKey) bool { return key.credential == r.Credential || key.host == r.Host }
-		c.forget(isOlder)
-		defer c.forget(isOlder)
-		deadline, _ := ctx.Deadline()
-		return c.retrier.do(ctx, r, func() time.Time { return deadline })
+		return c.write(ctx, r)
 	}
 	if r.Span != nil {
 		ctx = trace.ContextWithSpan(ctx, r.Span)
@@ -85,8 +80,26 @@ func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
 	return made.response, made.err
 }
 
+// write makes a call that is not a GET. A read that begins after it joins no earlier call.
+func (c *coalescer) write(ctx context.Context, r *Request) (a Response, err error) {
+	c.group.Forget(func(key flightKey) bool { return key.credential == r.Credential })
+	defer func() {
+		if mayHaveChanged(a, err) {
+			c.forget(func(key flightKey) bool { return key.credential == r.Credential || key.host == r.Host })
+		}
+	}()
+	deadline, _ := ctx.Deadline()
+	return c.retrier.do(ctx, r, func() time.Time { return deadline })
+}
+
+// mayHaveChanged reports whether a write can have changed something.
+func mayHaveChanged(a Response, err error) bool {
+	isRefused := a.Status >= 400 && a.Status < 500
+	return a.Uncertain || err == nil && !isRefused
+}
+
 // forget stops new callers from joining the calls whose keys match, because something has changed.
 func (c *coalescer) forget(match func(flightKey) bool) {
-	c.changes.Add(1)
 	c.group.Forget(match)
+	c.changes.Add(1)
 }

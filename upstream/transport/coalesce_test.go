@@ -153,8 +153,8 @@ func TestSharedCallTimesOut(t *testing.T) {
 	})
 }
 
-// TestReadsAfterWriteJoinNoEarlierCall starts reads before, during and after a write. None joins a
-// call from before the write, on its host or with its credential. Others keep sharing calls.
+// TestReadsAfterWriteJoinNoEarlierCall starts reads before, during and after a write. None after it
+// joins an earlier call, on its host or with its credential. Others keep sharing calls.
 func TestReadsAfterWriteJoinNoEarlierCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &heldCalls{release: make(chan struct{})}
@@ -183,21 +183,39 @@ func TestReadsAfterWriteJoinNoEarlierCall(t *testing.T) {
 		calls(http.MethodGet, "you", "books", 4)
 		calls(http.MethodPost, "me", "acme", 5)
 		calls(http.MethodGet, "me", "acme", 6)
-		calls(http.MethodGet, "you", "acme", 7)
-		calls(http.MethodGet, "me", "books", 8)
-		calls(http.MethodGet, "you", "books", 8)
+		calls(http.MethodGet, "you", "acme", 6)
+		calls(http.MethodGet, "me", "books", 7)
+		calls(http.MethodGet, "you", "books", 7)
 		before := next.release
 		next.mu.Lock()
 		next.release = make(chan struct{}) // later calls last longer
 		next.mu.Unlock()
-		calls(http.MethodGet, "me", "acme", 8)
+		calls(http.MethodGet, "me", "acme", 7)
+		calls(http.MethodGet, "them", "acme", 8)
+		calls(http.MethodGet, "them", "books", 9)
 		close(before)
 		synctest.Wait()
-		calls(http.MethodGet, "me", "acme", 9)
+		calls(http.MethodGet, "me", "acme", 10)
+		calls(http.MethodGet, "them", "acme", 11)
+		calls(http.MethodGet, "them", "books", 11)
 		close(next.release)
 		wait.Wait()
 		if kept := flights(c); kept != 0 {
 			t.Errorf("%d flights are kept", kept)
 		}
 	})
+}
+
+// TestRefusedWritesChangeNothing counts changes: a write that ClickFunnels refuses is none.
+func TestRefusedWritesChangeNothing(t *testing.T) {
+	for status, changed := range map[int]bool{200: true, 204: true, 401: false, 422: false, 500: true} {
+		next := &numberedTransport{status: status}
+		c := &coalescer{retrier: newRetrier(Config{RoundTripper: next, CallTimeout: time.Second, MaxBody: 1000, Attempts: 1}, nil)}
+		if _, err := c.do(t.Context(), newRequest(http.MethodPost, "/", "me")); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.changes.Load() > 0; got != changed {
+			t.Errorf("status %d: changed: %t", status, got)
+		}
+	}
 }

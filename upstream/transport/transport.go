@@ -89,10 +89,15 @@ func (t *Transport) Forget(of Credential) {
 // responses have one of the tags, or all if tags is nil.
 func (t *Transport) Evict(ctx context.Context, host string, tags []string) {
 	if t.cache == nil {
-		t.coalescer.forget(func(key flightKey) bool { return key.host == host })
+		t.EndSharing(host)
 		return
 	}
 	t.cache.evict(ctx, host, tags)
+}
+
+// EndSharing makes later reads of a host join no earlier ones.
+func (t *Transport) EndSharing(host string) {
+	t.coalescer.forget(func(key flightKey) bool { return key.host == host })
 }
 
 // Changes returns a number that grows with each write and each eviction that this server knows of. Data
