@@ -115,7 +115,8 @@ func (x *execution) markStale(response *graphql.Response) {
 }
 
 // FreshUntil returns until when clients may use the response of an operation, whose context this is: the
-// first cached response of ClickFunnels expires then. It is the zero time if one of them was not cached.
+// first cached response of ClickFunnels expires then. It is the zero time if clients must ask again each time
+// ([transport.Allowance.FreshUntil]).
 func FreshUntil(ctx context.Context) time.Time {
 	return allowanceOf(ctx).FreshUntil(ctx)
 }

@@ -103,8 +103,8 @@ func tagRecords[T any, P keyed[T]](ctx context.Context, c *Client, subdomain str
 func (r *Row) addCacheTags(tags []string, n naming, scoped bool) []string {
 	t, id := r.layout.typ, r.RawID()
 	switch {
-	case t.kind == "" || !isTag(id): // a part of a record
-	case scoped && !t.isChecked(n):
+	case t.kind == "": // a part of a record
+	case !isTag(id), scoped && !t.isChecked(n):
 		tags = append(tags, transport.AnyChange)
 	default:
 		tags = append(tags, id)

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"net/http"
 )
 
@@ -69,7 +70,10 @@ func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any)
 		c.rememberAll(w)
 		before.WorkspaceID = w.RawID()
 	}
-	for _, subdomain := range c.workspaceHosts.subdomains(before.WorkspaceID) { // its records embed it, also if the outcome is unknown
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Refused {
+		return w, err // nothing has changed
+	}
+	for _, subdomain := range c.workspaceHosts.subdomains(before.WorkspaceID) { // its records embed it
 		c.transport.Evict(ctx, c.template.host(subdomain), nil)
 	}
 	return w, err

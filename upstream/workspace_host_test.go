@@ -169,6 +169,33 @@ func TestChangesAfterARename(t *testing.T) {
 	}
 }
 
+// TestUpdatesOfAWorkspaceClearItsHost updates a workspace, which cached records embed. A refused update clears
+// nothing; one whose outcome is unknown does.
+func TestUpdatesOfAWorkspaceClearItsHost(t *testing.T) {
+	const host, workspace = "acme.myclickfunnels.com", `{"id":101,"team_id":11,"name":"x","subdomain":"acme"}`
+	for _, test := range []struct {
+		update step
+		calls  int // for the record afterwards
+	}{{step{Status: 200, Body: workspace}, 2}, {step{Status: 422}, 1}, {step{Status: 403}, 1}, {step{Status: 200, Body: "["}, 2}} {
+		c, s := scriptedClient(t, Config{Transport: transport.Config{CacheTTL: time.Hour}}, step{Status: 200, Body: workspace}, test.update)
+		s.Play(host, step{Status: 200, Body: `{"id":7,"workspace_id":101}`})
+		if _, err := c.Workspace(t.Context(), "101"); err != nil {
+			t.Fatal(err)
+		}
+		read := func() {
+			if _, err := c.Contact(t.Context(), Place{WorkspaceID: "101"}, "7"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		read()
+		_, _ = c.UpdateWorkspace(t.Context(), "101", map[string]string{"name": "y"})
+		read()
+		if calls := len(s.Calls(host)); calls != test.calls {
+			t.Errorf("%d %s: %d calls, want %d", test.update.Status, test.update.Body, calls, test.calls)
+		}
+	}
+}
+
 // TestRenameLookUpRunsOncePerRequest requests many missing records. One look-up shows that the
 // workspace has not been renamed.
 func TestRenameLookUpRunsOncePerRequest(t *testing.T) {
